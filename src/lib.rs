@@ -1,0 +1,4 @@
+//! scrape
+pub mod model;
+pub use model::{Columns, Data, ErrorKind, Failure, Record, Target};
+pub mod fetch;

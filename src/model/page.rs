@@ -1,0 +1,44 @@
+//! One fetched page: what a worker reads the fields from and then drops.
+
+use url::Url;
+
+/// A response whose body arrived whole.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The URL that answered, after redirects.
+    pub url: Url,
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Content-Type` header, as the server said it.
+    pub content_type: Option<String>,
+    /// The body. As received until [`fetch::decode`](crate::fetch::decode) has undone `codings`, then as the server meant it.
+    pub body: Vec<u8>,
+    /// The content codings still to be undone, in the order in which the server applied them, lower case.
+    pub codings: Vec<String>,
+}
+
+impl Page {
+    /// The media type of `content_type` in lower case, without parameters: `text/html`.
+    #[must_use]
+    pub fn media_type(&self) -> Option<String> {
+        let media = self.content_type.as_deref()?.split(';').next()?.trim();
+        (!media.is_empty()).then(|| media.to_ascii_lowercase())
+    }
+
+    /// The `charset` parameter of `content_type`, unquoted.
+    ///
+    /// ```
+    /// # use scrape::model::Page;
+    /// # let url = "http://a.example/".parse().unwrap();
+    /// let page = Page { url, status: 200, content_type: Some("text/html; Charset=\"UTF-16\"".into()), body: vec![], codings: vec![] };
+    /// assert_eq!(page.charset(), Some("UTF-16"));
+    /// assert_eq!(page.media_type().as_deref(), Some("text/html"));
+    /// ```
+    #[must_use]
+    pub fn charset(&self) -> Option<&str> {
+        self.content_type.as_deref()?.split(';').skip(1).find_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+        })
+    }
+}

@@ -1,0 +1,187 @@
+//! One line of the input: what is to be fetched, or why that cannot be.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::failure::{ErrorKind, Failure};
+
+/// The input's other columns or members for one target, in their order.
+pub type Input = Box<Map<String, Value>>;
+
+/// One target. A line that is no usable URL is a target too: it becomes a record that says so.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// 1-based ordinal in the input.
+    pub index: u64,
+    /// The URL as given, where that differs from the parsed one: kept apart because a list holds thousands of targets at a time.
+    given: Option<Box<str>>,
+    /// Where to go, or why not.
+    pub url: Result<Url, Box<Failure>>,
+    /// What else the input carried.
+    pub input: Option<Input>,
+}
+
+impl Target {
+    /// A target from the text of a line. `place` names the line in the message of a bad URL: `urls.txt:7`.
+    ///
+    /// ```
+    /// use scrape::Target;
+    /// let target = Target::new(1, "example.com/x", "urls.txt:1", None);
+    /// assert_eq!(target.given(), "example.com/x");
+    /// assert_eq!(target.url.unwrap().as_str(), "https://example.com/x");
+    /// ```
+    #[must_use]
+    pub fn new(index: u64, given: &str, place: &str, input: Option<Input>) -> Self {
+        match parse_url(given) {
+            Ok(url) => {
+                let given = (url.as_str() != given).then(|| given.into());
+                Self { index, given, url: Ok(url), input }
+            }
+            Err(error) => Self::invalid(index, given, format!("{place}: {error}"), input),
+        }
+    }
+
+    /// A target that cannot be fetched; `message` says where it stands and why.
+    #[must_use]
+    pub fn invalid(index: u64, given: &str, message: String, input: Option<Input>) -> Self {
+        let failure = Failure::new(ErrorKind::InvalidUrl, message);
+        Self { index, given: Some(given.into()), url: Err(Box::new(failure)), input }
+    }
+
+    /// The URL as the input gave it.
+    #[must_use]
+    pub fn given(&self) -> &str {
+        match (&self.given, &self.url) {
+            (Some(given), _) => given,
+            (None, Ok(url)) => url.as_str(),
+            (None, Err(_)) => "",
+        }
+    }
+}
+
+/// What the source hands on at a time.
+#[derive(Debug)]
+pub struct Read {
+    /// The next target; `None` is a repeated URL that `unique` dropped, to be counted as skipped.
+    pub target: Option<Target>,
+    /// More input is at hand: reading the next target will not wait for anybody.
+    pub more: bool,
+}
+
+/// Why a text is no usable URL.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Only `http` and `https` are fetched.
+    #[error("the scheme {0:?} cannot be fetched: only http and https can")]
+    Scheme(String),
+    /// Neither a scheme nor something that looks like a host.
+    #[error("not a URL: a line is https://host/path or host.example/path")]
+    NoUrl,
+    /// The URL standard refuses it.
+    #[error("not a usable URL: {0}")]
+    Parse(#[from] url::ParseError),
+}
+
+/// Reads a URL as a person writes it: `http` and `https` URLs per the WHATWG URL standard, and a bare host name
+/// (`example.com/x`, `localhost:8080`) as `https://`.
+///
+/// # Errors
+/// Another scheme, a text that is no URL, or one that the standard refuses.
+pub fn parse_url(text: &str) -> Result<Url, UrlError> {
+    let scheme = text.split_once(':').map(|(scheme, rest)| (scheme, rest)).filter(|(scheme, rest)| {
+        let mut letters = scheme.chars();
+        letters.next().is_some_and(|c| c.is_ascii_alphabetic())
+            && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+            && !is_port(rest)
+    });
+    match scheme {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") => {
+            // The standard would read `https:example.com` and `https:///example.com` as a host; a person who typed them mistyped.
+            if !rest.starts_with("//") || rest.starts_with("///") {
+                return Err(UrlError::Parse(url::ParseError::EmptyHost));
+            }
+            Ok(Url::parse(text)?)
+        }
+        Some((scheme, _)) => Err(UrlError::Scheme(scheme.to_ascii_lowercase())),
+        None if looks_like_host(text) => Ok(Url::parse(&format!("https://{text}"))?),
+        None => Err(UrlError::NoUrl),
+    }
+}
+
+/// Whether what follows a colon is a port and what may follow one, so that the text before it is a host and no scheme.
+fn is_port(rest: &str) -> bool {
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    digits > 0 && matches!(rest.as_bytes().get(digits), None | Some(b'/' | b'?' | b'#'))
+}
+
+/// Whether a text without a scheme starts with a host name: one with a dot inside, `localhost`, or an IPv6 literal.
+fn looks_like_host(text: &str) -> bool {
+    let authority = text.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    let dotted = name.trim_matches('.').contains('.') && !name.starts_with('.');
+    (dotted || name.eq_ignore_ascii_case("localhost") || host.starts_with('[')) && !host.contains(char::is_whitespace)
+}
+
+/// The text of a URL with its password replaced by `***`, for everything that is written or printed.
+///
+/// ```
+/// assert_eq!(scrape::model::redact("https://ann:secret@a.example/"), "https://ann:***@a.example/");
+/// assert_eq!(scrape::model::redact("https://a.example/?q=a:b@c"), "https://a.example/?q=a:b@c");
+/// ```
+#[must_use]
+pub fn redact(url: &str) -> Cow<'_, str> {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let end = url[start..].find(['/', '?', '#', '\\']).map_or(url.len(), |at| start + at);
+    let Some(at) = url[start..end].rfind('@').map(|at| start + at) else { return Cow::Borrowed(url) };
+    let Some(colon) = url[start..at].find(':').map(|colon| start + colon) else { return Cow::Borrowed(url) };
+    Cow::Owned(format!("{}:***{}", &url[..colon], &url[at..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_host_is_read_as_https() {
+        for (text, url) in [
+            ("example.com", "https://example.com/"),
+            ("example.com/x?y#z", "https://example.com/x?y#z"),
+            ("example.com:8080/x", "https://example.com:8080/x"),
+            ("localhost:8080", "https://localhost:8080/"),
+            ("[::1]:80/x", "https://[::1]:80/x"),
+            ("HTTP://EXAMPLE.com/a/../b c", "http://example.com/b%20c"),
+            ("https://bücher.example/ü", "https://xn--bcher-kva.example/%C3%BC"),
+            ("http://0x7f.1/", "http://127.0.0.1/"),
+        ] {
+            assert_eq!(parse_url(text).map(String::from), Ok(url.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_with_a_reason() {
+        for text in
+            ["not a url", "foo", "", "/path", "//example.com/", "...", "http:", "http://", "https:example.com", "http:///x"]
+        {
+            assert!(parse_url(text).is_err(), "{text}");
+        }
+        for text in ["http://[::1", "http://example.com:99999/", "http://exa mple.com/", "example.com:99999/"] {
+            assert!(matches!(parse_url(text), Err(UrlError::Parse(_))), "{text}");
+        }
+        for (text, scheme) in
+            [("ftp://a.example/", "ftp"), ("mailto:a@b.example", "mailto"), ("JavaScript:alert(1)", "javascript")]
+        {
+            assert_eq!(parse_url(text), Err(UrlError::Scheme(scheme.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        assert_eq!(redact("http://u:p@ss@h.example/x"), "http://u:***@h.example/x");
+        assert_eq!(redact("u:p@h.example"), "u:***@h.example");
+        assert_eq!(redact("http://u@h.example/"), "http://u@h.example/");
+        assert_eq!(redact("http://h.example:80/a@b"), "http://h.example:80/a@b");
+    }
+}

@@ -1,0 +1,82 @@
+//! One request's way through the crawl: the ticket that allows it, and what came of it.
+
+use std::time::{Duration, SystemTime};
+
+use url::Url;
+
+use super::failure::Failure;
+use super::record::Data;
+use super::target::Target;
+
+/// Leave to send one request now, given by the frontier and handed back to it in a [`Done`].
+#[derive(Debug)]
+pub struct Ticket {
+    /// The target that the request is for.
+    pub target: Target,
+    /// The URL to request: the target's own, or a redirect's.
+    pub url: Url,
+    /// Attempts started for this target, this one included; the hops of a redirect belong to one attempt.
+    pub attempts: u32,
+    /// The URLs that this attempt was redirected from, oldest first.
+    pub hops: Vec<Url>,
+    /// How long the earlier hops of this attempt took; they share its timeout.
+    pub spent: Duration,
+    /// The last status that this target received, in any attempt.
+    pub last_status: Option<u16>,
+    /// A connection that had gone stale was already replaced for this attempt.
+    pub renewed: bool,
+    /// The frontier's name for the host.
+    pub host: usize,
+}
+
+impl Ticket {
+    /// Whether the URL is of the origin (scheme, host, port) that the input named, so that what was given for it may be sent.
+    #[must_use]
+    pub fn is_same_origin(&self) -> bool {
+        self.hops.is_empty() || self.target.url.as_ref().is_ok_and(|own| own.origin() == self.url.origin())
+    }
+}
+
+/// A ticket that was used, and what came of it.
+#[derive(Debug)]
+pub struct Done {
+    /// The ticket.
+    pub ticket: Ticket,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// How long this one request took, to its last byte.
+    pub elapsed: Duration,
+    /// When it ended, on the wall clock.
+    pub at: SystemTime,
+}
+
+/// What one request came to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// A page, read and done with.
+    Row(Row),
+    /// The server sent us on.
+    Redirect {
+        /// The redirect's status.
+        status: u16,
+        /// Where to, absolute.
+        to: Url,
+    },
+    /// A kept-alive connection turned out to be closed before anything was answered.
+    Stale(Failure),
+    /// It failed.
+    Failed(Failure),
+}
+
+/// What a record says of a page that arrived.
+#[derive(Debug)]
+pub struct Row {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `Content-Type`, as the server said it.
+    pub content_type: Option<String>,
+    /// Length of the decoded body.
+    pub bytes: u64,
+    /// The fields.
+    pub data: Data,
+}
