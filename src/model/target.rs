@@ -90,7 +90,7 @@ pub enum UrlError {
 /// # Errors
 /// Another scheme, a text that is no URL, or one that the standard refuses.
 pub fn parse_url(text: &str) -> Result<Url, UrlError> {
-    let scheme = text.split_once(':').map(|(scheme, rest)| (scheme, rest)).filter(|(scheme, rest)| {
+    let scheme = text.split_once(':').filter(|(scheme, rest)| {
         let mut letters = scheme.chars();
         letters.next().is_some_and(|c| c.is_ascii_alphabetic())
             && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
