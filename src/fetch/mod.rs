@@ -1,3 +1,75 @@
-//! x
-/// x
-pub fn decode() {}
+//! One attempt at one URL: no retries, no redirects followed, no waiting for anybody's rate.
+//!
+//! Called by the crawl's workers. [`Fetcher`] sends the request and reads the answer within the time limits; [`decode`] undoes
+//! the content codings afterwards, as plain computation, so that a worker can do it away from the sockets.
+
+mod body;
+mod client;
+mod dial;
+mod error;
+mod exchange;
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue};
+use url::Url;
+
+pub use self::body::decode;
+pub use self::client::{ClientError, Fetcher};
+use crate::model::{Failure, Page, Ticket};
+
+/// How one attempt is made.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The whole attempt, from the name lookup to the last byte, hops included. Default 30 s.
+    pub timeout: Duration,
+    /// Until a connection stands, TLS included. Default 10 s.
+    pub connect_timeout: Duration,
+    /// The longest silence: from the sent request to the answer's head, and between two reads of the body. Default 15 s.
+    pub read_timeout: Duration,
+    /// The most bytes of a decoded body. Default 10 MiB.
+    pub max_body: u64,
+    /// The statuses that are pages. Default `200..=299`.
+    pub accept: Vec<RangeInclusive<u16>>,
+    /// Sent to the origin that the input named, never to another one.
+    pub headers: HeaderMap,
+    /// Sent with every request. Default `scrape/VERSION`.
+    pub user_agent: HeaderValue,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(10),
+            read_timeout: Duration::from_secs(15),
+            max_body: 10 << 20,
+            accept: vec![200..=299],
+            headers: HeaderMap::new(),
+            user_agent: HeaderValue::from_static(concat!("scrape/", env!("CARGO_PKG_VERSION"))),
+        }
+    }
+}
+
+/// What one request was answered with.
+#[derive(Debug)]
+pub enum Reply {
+    /// A page with an accepted status, whole, its content codings not yet undone.
+    Page(Page),
+    /// A redirect.
+    Redirect {
+        /// Its status.
+        status: u16,
+        /// Its `Location`, absolute.
+        to: Url,
+    },
+    /// A kept-alive connection was closed before anything was answered: not the host's failure.
+    Stale(Failure),
+}
+
+/// Who answers requests: the web, or a test's own idea of it.
+pub trait Fetch: Send + Sync + 'static {
+    /// Sends the one request that a ticket allows.
+    fn fetch(&self, ticket: &Ticket) -> impl Future<Output = Result<Reply, Failure>> + Send;
+}

@@ -1,0 +1,97 @@
+//! The HTTP clients: one for `http`, and one for `https` that is only built when the first `https` URL is met, because reading the
+//! certificates of all authorities takes longer than fetching a page from next door.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, header};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client, ClientBuilder};
+use url::Url;
+
+use super::dial::Watch;
+use super::{Fetch, Reply, Settings, exchange};
+use crate::model::{ErrorKind, Failure, Ticket};
+
+/// Fetches over the network.
+#[derive(Debug)]
+pub struct Fetcher {
+    pub(super) settings: Settings,
+    http: Client,
+    https: OnceLock<Result<Client, String>>,
+}
+
+/// Why no client could be built.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot set up the HTTP client")]
+pub struct ClientError(#[from] reqwest::Error);
+
+impl Fetcher {
+    /// A fetcher with connections of its own.
+    ///
+    /// # Errors
+    /// The settings cannot be made into a client.
+    pub fn new(settings: Settings) -> Result<Self, ClientError> {
+        install_tls();
+        let http = builder(&settings).tls_certs_only([]).build()?;
+        Ok(Self { settings, http, https: OnceLock::new() })
+    }
+
+    /// The client for a URL's scheme.
+    pub(super) fn client(&self, url: &Url) -> Result<&Client, Failure> {
+        if url.scheme() == "http" {
+            return Ok(&self.http);
+        }
+        let https = self.https.get_or_init(|| {
+            let client = builder(&self.settings).tls_certs_only(authorities()).build();
+            client.map_err(|error| super::error::root_cause(&error))
+        });
+        https.as_ref().map_err(|error| Failure::new(ErrorKind::Tls, format!("cannot set up TLS: {error}")))
+    }
+}
+
+impl Fetch for Fetcher {
+    async fn fetch(&self, ticket: &Ticket) -> Result<Reply, Failure> {
+        exchange::run(self, ticket).await
+    }
+}
+
+fn builder(settings: &Settings) -> ClientBuilder {
+    let mut headers = HeaderMap::with_capacity(3);
+    headers.insert(header::USER_AGENT, settings.user_agent.clone());
+    headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate, br, zstd"));
+    Client::builder()
+        .default_headers(headers)
+        .connect_timeout(settings.connect_timeout)
+        // Redirects and retries are requests like any other: they go through the frontier.
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .pool_idle_timeout(Duration::from_secs(15))
+        .http2_keep_alive_interval(Duration::from_secs(10))
+        .http2_keep_alive_timeout(Duration::from_secs(10))
+        // What browsers put up with.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .connector_layer(Watch)
+}
+
+/// Names ring as the process's TLS provider, unless a program around the library has chosen one.
+fn install_tls() {
+    // An error means that there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// The certificate authorities of the system and of Mozilla together, so that neither a slim container nor a private authority is
+/// left out. What rustls cannot read is left out: one broken certificate in the system's store must not end all TLS.
+fn authorities() -> Vec<Certificate> {
+    let native = rustls_native_certs::load_native_certs();
+    for error in native.errors {
+        tracing::debug!(%error, "a system certificate store cannot be read");
+    }
+    let mut seen = rustls::RootCertStore::empty();
+    let all = native.certs.iter().chain(webpki_root_certs::TLS_SERVER_ROOT_CERTS);
+    all.filter(|der| seen.add((*der).clone()).is_ok()).filter_map(|der| Certificate::from_der(der).ok()).collect()
+}

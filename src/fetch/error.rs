@@ -1,0 +1,94 @@
+//! What reqwest's and hyper's errors mean for a record.
+
+use std::error::Error;
+use std::io;
+
+use url::Url;
+
+use super::Reply;
+use crate::model::{ErrorKind, Failure};
+
+/// An error before the answer's head. `reused`: the request opened no connection of its own.
+pub(super) fn before_head(error: &reqwest::Error, reused: bool, url: &Url) -> Result<Reply, Failure> {
+    let cause = root_cause(error);
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or_default();
+    let failure = |kind, message: String| Failure::new(kind, message);
+    if error.is_dns() {
+        let permanent = ["Name or service not known", "No address associated", "nodename nor servname"];
+        let permanent = permanent.iter().any(|text| cause.contains(text));
+        return Err(Failure { permanent, ..failure(ErrorKind::Dns, format!("cannot resolve {host}: {cause}")) });
+    }
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return Err(failure(ErrorKind::Tls, format!("no secure connection to {host}:{port}: {tls}")));
+    }
+    if error.is_timeout() {
+        return Err(failure(ErrorKind::Timeout, format!("no connection to {host}:{port} within --connect-timeout")));
+    }
+    if error.is_connect() {
+        return Err(failure(ErrorKind::Connect, format!("cannot connect to {host}:{port}: {cause}")));
+    }
+    match find::<hyper::Error>(error) {
+        Some(hyper) if hyper.is_parse_too_large() => {
+            Err(failure(ErrorKind::TooLarge, format!("the answer's head is too large: {cause}")))
+        }
+        Some(hyper) if hyper.is_parse() => {
+            Err(failure(ErrorKind::Protocol, format!("{host}:{port} does not speak HTTP: {cause}")))
+        }
+        _ if is_closed(error) => {
+            let closed = failure(ErrorKind::Connect, format!("{host}:{port} closed the connection without an answer: {cause}"));
+            if reused { Ok(Reply::Stale(closed)) } else { Err(closed) }
+        }
+        _ => Err(failure(ErrorKind::Protocol, format!("the request to {host}:{port} failed: {cause}"))),
+    }
+}
+
+/// An error after the head, with `so_far` bytes of the body received.
+pub(super) fn in_body(error: &reqwest::Error, so_far: usize) -> Failure {
+    let cause = root_cause(error);
+    let broken = find::<io::Error>(error)
+        .is_some_and(|io| matches!(io.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
+        && find::<rustls::Error>(error).is_none();
+    if broken {
+        return Failure::new(ErrorKind::Protocol, format!("the body is broken HTTP after {so_far} bytes: {cause}"));
+    }
+    Failure::new(ErrorKind::Body, format!("the body was cut short after {so_far} bytes: {cause}"))
+}
+
+/// Whether the connection ended before anything was answered.
+fn is_closed(error: &reqwest::Error) -> bool {
+    let hyper = find::<hyper::Error>(error)
+        .is_some_and(|hyper| hyper.is_incomplete_message() || hyper.is_closed() || hyper.is_canceled());
+    let reset = [
+        io::ErrorKind::ConnectionReset,
+        io::ErrorKind::ConnectionAborted,
+        io::ErrorKind::BrokenPipe,
+        io::ErrorKind::UnexpectedEof,
+    ];
+    hyper || find::<io::Error>(error).is_some_and(|io| reset.contains(&io.kind()))
+}
+
+/// The innermost error's text: reqwest's own says only that something went wrong.
+pub(super) fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+/// The first error of a type in the chain; an I/O error also carries one inside.
+fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(found) = inside.and_then(|inside| find::<E>(inside)) {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}

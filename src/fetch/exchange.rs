@@ -1,0 +1,224 @@
+//! The request and its answer, under the time limits.
+
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+
+use http::header;
+use reqwest::{RequestBuilder, Response, StatusCode};
+use tokio::time::{Instant, Sleep};
+use url::Url;
+
+use super::client::Fetcher;
+use super::dial::{self, Dial};
+use super::{Reply, error};
+use crate::model::{ErrorKind, Failure, Page, Ticket};
+use crate::policy::retry_after;
+
+/// As much of an answer that nobody wants is read so that its connection can be used again.
+const DRAIN_BYTES: u64 = 16 << 10;
+/// And no longer than this.
+const DRAIN_TIME: Duration = Duration::from_millis(500);
+
+/// Sends a ticket's request and reads its answer.
+pub(super) async fn run(fetcher: &Fetcher, ticket: &Ticket) -> Result<Reply, Failure> {
+    let request = request(fetcher, ticket)?;
+    dial::watched(exchange(fetcher, ticket, request)).await
+}
+
+async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -> Result<Reply, Failure> {
+    let settings = &fetcher.settings;
+    let mut limits = Limits::new(settings.timeout, settings.timeout.saturating_sub(ticket.spent), settings.read_timeout);
+    let mut timer = Box::pin(tokio::time::sleep_until(limits.total));
+    let sent = match limits.head(timer.as_mut(), request.send()).await? {
+        Ok(response) => response,
+        Err(error) => return error::before_head(&error, dial::state() == Dial::None, &ticket.url),
+    };
+    let status = sent.status();
+    if settings.accept.iter().any(|range| range.contains(&status.as_u16())) {
+        return read(sent, settings.max_body, &mut limits, timer.as_mut()).await.map(Reply::Page);
+    }
+    let reply = refuse(&sent);
+    drain(sent, &limits).await;
+    reply
+}
+
+/// The request itself. What was given for the listed URL (headers, credentials) goes to its origin only.
+fn request(fetcher: &Fetcher, ticket: &Ticket) -> Result<RequestBuilder, Failure> {
+    let mut url = ticket.url.clone();
+    let own = ticket.target.url.as_ref().ok().filter(|_| ticket.is_same_origin());
+    // Where a redirect put credentials into its URL they are not the user's; where it stays on the origin the user's are kept.
+    let (user, password) = own.map_or(("", None), |own| (own.username(), own.password()));
+    // Percent-encoded as they stand in the URL, so setting them changes nothing but where they stand; only a URL without a host refuses.
+    let _ = url.set_username(user).and_then(|()| url.set_password(password));
+    let request = fetcher.client(&url)?.get(url);
+    Ok(if own.is_some() { request.headers(fetcher.settings.headers.clone()) } else { request })
+}
+
+/// What an answer with a status that is no page means.
+fn refuse(response: &Response) -> Result<Reply, Failure> {
+    let status = response.status();
+    if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+        && let Some(location) = response.headers().get(header::LOCATION)
+    {
+        // Bytes that are no UTF-8 are percent-encoded by the URL parser once they are characters.
+        let to = response.url().join(&String::from_utf8_lossy(location.as_bytes()));
+        return match to {
+            Ok(to) => Ok(Reply::Redirect { status: status.as_u16(), to: without_credentials(to) }),
+            Err(error) => {
+                let message = format!("{status} with a Location that is no URL: {error}");
+                Err(answered(response, Failure::new(ErrorKind::Redirect, message)))
+            }
+        };
+    }
+    let message = match status {
+        StatusCode::PARTIAL_CONTENT => "206 Partial Content, which was not asked for".to_owned(),
+        _ => format!("the server answered {status}"),
+    };
+    Err(answered(response, Failure::new(ErrorKind::HttpStatus, message)))
+}
+
+fn without_credentials(mut url: Url) -> Url {
+    // A URL that cannot have credentials has none.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    url
+}
+
+/// A failure with what its response said.
+fn answered(response: &Response, failure: Failure) -> Failure {
+    let wait = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    Failure {
+        status: Some(response.status().as_u16()),
+        content_type: content_type(response),
+        retry_after: wait.and_then(|value| retry_after(value, SystemTime::now())),
+        ..failure
+    }
+}
+
+fn content_type(response: &Response) -> Option<String> {
+    let value = response.headers().get(header::CONTENT_TYPE)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+/// Reads an accepted answer to its end.
+async fn read(mut response: Response, max: u64, limits: &mut Limits, mut timer: Pin<&mut Sleep>) -> Result<Page, Failure> {
+    if response.status() == StatusCode::PARTIAL_CONTENT {
+        let failure = Failure::new(ErrorKind::Protocol, "the server answered 206 Partial Content, which was not asked for");
+        return Err(answered(&response, failure));
+    }
+    let too_large = |response: &Response, what: String| {
+        let message = format!("{what}, more than --max-body ({max} bytes): raise it if the page is wanted");
+        Err(answered(response, Failure::new(ErrorKind::TooLarge, message)))
+    };
+    let announced = response.content_length().unwrap_or(0);
+    if announced > max {
+        return too_large(&response, format!("the server announced {announced} bytes"));
+    }
+    // Believed only so far: what a server announces must not cost memory before it has sent it.
+    let mut body = Vec::with_capacity(usize::try_from(announced.min(256 << 10)).unwrap_or(0));
+    loop {
+        let chunk = match limits.chunk(timer.as_mut(), response.chunk(), body.len()).await {
+            Ok(Ok(chunk)) => chunk,
+            Ok(Err(error)) => return Err(answered(&response, error::in_body(&error, body.len()))),
+            Err(failure) => return Err(answered(&response, failure)),
+        };
+        let Some(chunk) = chunk else { break };
+        if (body.len() + chunk.len()) as u64 > max {
+            return too_large(&response, "the body goes on".to_owned());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Page {
+        status: response.status().as_u16(),
+        content_type: content_type(&response),
+        codings: super::body::codings(response.headers()),
+        url: without_credentials(response.url().clone()),
+        body,
+    })
+}
+
+/// Reads what is left of an unwanted answer, if that is little and comes quickly.
+async fn drain(mut response: Response, limits: &Limits) {
+    let until = limits.total.min(Instant::now() + DRAIN_TIME);
+    if response.content_length().is_none_or(|length| length <= DRAIN_BYTES) {
+        let mut left = DRAIN_BYTES;
+        while left > 0
+            && let Ok(Ok(Some(chunk))) = tokio::time::timeout_at(until, response.chunk()).await
+        {
+            left = left.saturating_sub(chunk.len() as u64);
+        }
+    }
+}
+
+/// The time limits of one request, kept with one timer.
+struct Limits {
+    /// The whole attempt's limit, for its message.
+    timeout: Duration,
+    /// When the attempt must have ended.
+    total: Instant,
+    /// The longest silence.
+    read: Duration,
+    /// When the current silence has lasted too long.
+    silent_until: Instant,
+}
+
+impl Limits {
+    fn new(timeout: Duration, left: Duration, read: Duration) -> Self {
+        let now = Instant::now();
+        Self { timeout, total: now + left, read, silent_until: now + read }
+    }
+
+    /// Waits for the answer's head. The silence begins when there is a connection; opening one has its own limit, in the client.
+    async fn head<T>(&mut self, mut timer: Pin<&mut Sleep>, answer: impl Future<Output = T>) -> Result<T, Failure> {
+        tokio::pin!(answer);
+        loop {
+            timer.as_mut().reset(self.total.min(self.silent_until));
+            tokio::select! {
+                biased;
+                answer = &mut answer => return Ok(answer),
+                () = timer.as_mut() => {}
+            }
+            let now = Instant::now();
+            if now >= self.total {
+                let doing = if dial::state() == Dial::Started { "no connection" } else { "no answer" };
+                return Err(self.out_of_time(doing));
+            }
+            self.silent_until = match dial::state() {
+                Dial::Done(at) if at + self.read > now => at + self.read,
+                Dial::Started => now + self.read,
+                _ => return Err(Failure::new(ErrorKind::Timeout, format!("no answer within --read-timeout ({:?})", self.read))),
+            };
+        }
+    }
+
+    /// Waits for the next piece of the body.
+    async fn chunk<T>(
+        &mut self,
+        mut timer: Pin<&mut Sleep>,
+        chunk: impl Future<Output = T>,
+        so_far: usize,
+    ) -> Result<T, Failure> {
+        tokio::pin!(chunk);
+        // A piece that is here already costs no timer.
+        let polled = std::future::poll_fn(|context| Poll::Ready(chunk.as_mut().poll(context))).await;
+        if let Poll::Ready(chunk) = polled {
+            return Ok(chunk);
+        }
+        self.silent_until = Instant::now() + self.read;
+        timer.as_mut().reset(self.total.min(self.silent_until));
+        tokio::select! {
+            biased;
+            chunk = &mut chunk => Ok(chunk),
+            () = timer.as_mut() => Err(if Instant::now() >= self.total {
+                self.out_of_time(&format!("the body had not ended after {so_far} bytes"))
+            } else {
+                let message = format!("the body stalled after {so_far} bytes for --read-timeout ({:?})", self.read);
+                Failure::new(ErrorKind::Timeout, message)
+            }),
+        }
+    }
+
+    fn out_of_time(&self, doing: &str) -> Failure {
+        Failure::new(ErrorKind::Timeout, format!("{doing} within --timeout ({:?})", self.timeout))
+    }
+}
