@@ -28,7 +28,7 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// The longest silence: from the sent request to the answer's head, and between two reads of the body. Default 15 s.
     pub read_timeout: Duration,
-    /// The most bytes of a decoded body. Default 10 MiB.
+    /// The most bytes of a decoded body. Default 10 MB (10,000,000).
     pub max_body: u64,
     /// The statuses that are pages. Default `200..=299`.
     pub accept: Vec<RangeInclusive<u16>>,
@@ -44,7 +44,7 @@ impl Default for Settings {
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(15),
-            max_body: 10 << 20,
+            max_body: 10_000_000,
             accept: vec![200..=299],
             headers: HeaderMap::new(),
             user_agent: HeaderValue::from_static(concat!("scrape/", env!("CARGO_PKG_VERSION"))),

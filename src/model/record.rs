@@ -1,7 +1,7 @@
 //! The record: what every target becomes, success or failure, and what every output format writes.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -70,7 +70,9 @@ pub struct Timestamp(pub SystemTime);
 
 impl std::fmt::Display for Timestamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        humantime::format_rfc3339_millis(self.0).fmt(f)
+        // A clock that was never set may stand outside the years that the format has; a record is no place to fail for that.
+        let last = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+        humantime::format_rfc3339_millis(self.0.clamp(SystemTime::UNIX_EPOCH, last)).fmt(f)
     }
 }
 
@@ -89,4 +91,17 @@ pub struct Columns {
     pub input: Vec<Arc<str>>,
     /// The input is JSONL, whose members are not known before its last line: one table column `input` with the object as JSON.
     pub free_input: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timestamp_shows_milliseconds_whatever_the_clock_says() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        assert_eq!(Timestamp(epoch + Duration::from_millis(1)).to_string(), "1970-01-01T00:00:00.001Z");
+        assert_eq!(Timestamp(epoch - Duration::from_secs(1)).to_string(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(Timestamp(epoch + Duration::from_secs(1 << 40)).to_string(), "9999-12-31T23:59:59.000Z");
+    }
 }

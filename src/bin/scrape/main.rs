@@ -1,1 +1,125 @@
-fn main() {}
+//! The command line: reads the arguments, runs the plan, says what happened, returns the code. All work is the library's.
+
+mod args;
+mod demo;
+mod exit;
+mod generate;
+mod plan;
+mod signals;
+mod terminal;
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use scrape::{Destination, Ended, Plan};
+
+use args::{Args, DemoMode};
+use demo::Demo;
+use exit::Exit;
+use signals::Signals;
+use terminal::{Talk, Terminal};
+
+fn main() -> ExitCode {
+    let args = match Args::read(std::env::args_os()) {
+        Ok(args) => args,
+        Err(error) => {
+            // A closed pipe is nothing to complain about: `scrape --help | head`.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
+        }
+    };
+    let terminal = Terminal::new(Talk {
+        quiet: args.quiet,
+        verbose: args.verbose,
+        progress: args.progress.unwrap_or_default(),
+        color: args.color.unwrap_or_default(),
+        log_format: args.log_format.unwrap_or_default(),
+    });
+    terminal.install();
+    let exit = start(args, &terminal).unwrap_or_else(|(exit, error)| {
+        terminal.error(&error);
+        exit
+    });
+    exit.into()
+}
+
+/// What ends the program early: its code, and the chain of what went wrong.
+type Failed = (Exit, anyhow::Error);
+
+fn start(args: Args, terminal: &Terminal) -> Result<Exit, Failed> {
+    if let Some(what) = args.generate {
+        return generate::print(what).map(|()| Exit::Success).map_err(|error| (Exit::Broken, error));
+    }
+    let demo = args.demo;
+    let mut plan = plan::plan(args).map_err(|error| (Exit::Usage, error))?;
+    fit_to_file_limit(&mut plan);
+    // One thread drives all sockets: it is not the bottleneck, and it wakes nobody else. Pages are read on the blocking pool.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name("scrape-reader").build();
+    let runtime = runtime.context("cannot start the runtime").map_err(|error| (Exit::Broken, error))?;
+    let exit = runtime.block_on(run(plan, demo, terminal));
+    // Everything owed is written; a lookup that hangs in the system's resolver is not waited for.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn run(mut plan: Plan, demo: Option<DemoMode>, terminal: &Terminal) -> Result<Exit, Failed> {
+    let broken = |error: io::Error| (Exit::Broken, error.into());
+    let mut signals = Signals::new().map_err(broken)?;
+    let site = match demo {
+        Some(_) => Some(Demo::start().await.map_err(broken)?),
+        None => None,
+    };
+    if let Some(site) = &site {
+        if demo == Some(DemoMode::Serve) {
+            return Ok(if generate::lines(&site.urls()).map_err(|error| (Exit::Broken, error))? { signals.next().await } else { Exit::Success });
+        }
+        plan.source.inputs = site.urls().into_iter().map(scrape::Origin::Url).collect();
+    }
+    if plan.sink.terminal {
+        plan.sink.to = Destination::Writer(terminal.stdout());
+    }
+    let (stopper, stop) = scrape::stop();
+    let run = scrape::run(plan, terminal.watch(), stop);
+    tokio::pin!(run);
+    let mut signal = None;
+    let outcome = loop {
+        tokio::select! {
+            outcome = &mut run => break outcome,
+            exit = signals.next() => {
+                signal.get_or_insert(exit);
+                stopper.press();
+            }
+        }
+    };
+    let (summary, error) = match outcome {
+        Ok(summary) => (Some(summary), None),
+        Err(error) => (error.summary.as_deref().cloned(), Some(error)),
+    };
+    if let Some(summary) = &summary {
+        terminal.summary(summary);
+    }
+    match (summary, error) {
+        (_, Some(error)) => Err((if error.is_usage() { Exit::Usage } else { Exit::Broken }, error.into())),
+        (Some(summary), None) => Ok(Exit::of(&summary, signal)),
+        (None, None) => Ok(Exit::Success),
+    }
+}
+
+/// Raises the limit of open files as far as it goes (cron starts with 1024), and lowers the concurrency to what it lets.
+fn fit_to_file_limit(plan: &mut Plan) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// Standard streams, files, the runtime's own, and room for connections that are being closed.
+    const OURS: u64 = 32;
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        // If it cannot be raised the present limit counts.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    }
+    let Some(files) = getrlimit(Resource::Nofile).current else { return };
+    let fits = usize::try_from(files.saturating_sub(OURS)).unwrap_or(usize::MAX).max(1);
+    if plan.crawl.concurrency > fits {
+        tracing::warn!(asked = plan.crawl.concurrency, fits, "the limit of open files (ulimit -n) lets fewer requests run at a time");
+        plan.crawl.concurrency = fits;
+    }
+}

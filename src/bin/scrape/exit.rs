@@ -1,0 +1,71 @@
+//! The exit codes: what a script may rely on.
+
+use std::process::ExitCode;
+
+use scrape::{Ended, Summary};
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Success = 0,
+    Broken = 1,
+    Usage = 2,
+    SomeFailed = 3,
+    Deadline = 4,
+    Interrupted = 130,
+    Terminated = 143,
+}
+
+impl Exit {
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Success, Self::Broken, Self::Usage, Self::SomeFailed, Self::Deadline, Self::Interrupted, Self::Terminated];
+
+    /// What the code means, in the words of `--help`.
+    pub(crate) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Success => "every target succeeded, or the reader of the output had enough (| head)",
+            Self::Broken => "the run broke: the input cannot be read or the output cannot be written",
+            Self::Usage => "usage or configuration, before any request",
+            Self::SomeFailed => "finished, and some targets failed",
+            Self::Deadline => "the deadline came with targets left",
+            Self::Interrupted => "interrupted (Ctrl-C)",
+            Self::Terminated => "terminated (SIGTERM, SIGHUP)",
+        }
+    }
+
+    /// The code of a run that ended by itself or by its deadline, or by the `signal` that stopped it.
+    pub(crate) fn of(summary: &Summary, signal: Option<Self>) -> Self {
+        let has_left = summary.left > 0 || !summary.input_complete;
+        match summary.ended {
+            Ended::OutputClosed => Self::Success,
+            Ended::Stopped => signal.unwrap_or(Self::Interrupted),
+            Ended::Deadline if has_left => Self::Deadline,
+            Ended::Deadline | Ended::Finished if summary.failed > 0 => Self::SomeFailed,
+            Ended::Deadline | Ended::Finished => Self::Success,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_ends_with_the_code_of_what_happened() {
+        let done = Summary { input_complete: true, ..Summary::default() };
+        let with = |ended| Summary { ended, ..done.clone() };
+        assert_eq!(Exit::of(&done, None), Exit::Success);
+        assert_eq!(Exit::of(&Summary { failed: 1, ..done.clone() }, None), Exit::SomeFailed);
+        assert_eq!(Exit::of(&with(Ended::OutputClosed), None), Exit::Success);
+        assert_eq!(Exit::of(&with(Ended::Stopped), Some(Exit::Terminated)), Exit::Terminated);
+        assert_eq!(Exit::of(&with(Ended::Deadline), None), Exit::Success, "it came when nothing was left");
+        assert_eq!(Exit::of(&Summary { left: 1, ..with(Ended::Deadline) }, None), Exit::Deadline);
+        assert_eq!(Exit::of(&Summary { input_complete: false, ..with(Ended::Deadline) }, None), Exit::Deadline);
+    }
+}

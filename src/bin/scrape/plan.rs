@@ -1,0 +1,98 @@
+//! What was typed, as what it means: [`Args`] laid over the library's defaults.
+
+use std::io::{self, IsTerminal};
+use std::path::Path;
+
+use anyhow::bail;
+use scrape::source::Entry;
+use scrape::sink::FormatEntry;
+use scrape::{Destination, Existing, Origin, Plan};
+
+use crate::args::Args;
+
+/// The plan of a run.
+pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
+    let mut plan = Plan::default();
+    source(&args, &mut plan)?;
+    crawl(&args, &mut plan);
+    fetch(&args, &mut plan);
+    sink(&args, &mut plan);
+    plan.extract.parse = !args.fetch_only;
+    if !args.select.is_empty() || args.fetch_only {
+        plan.extract.fields = args.select;
+    }
+    Ok(plan)
+}
+
+fn source(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
+    let source = &mut plan.source;
+    source.inputs = args.inputs.iter().map(|input| Origin::from_arg(input)).collect();
+    if args.inputs.is_empty() && args.demo.is_none() {
+        if io::stdin().is_terminal() {
+            bail!("nothing to fetch: give a file of URLs, a URL, or pipe a list in\n\n    scrape urls.txt\n    scrape https://example.com/\n    scrape --demo");
+        }
+        source.inputs = vec![Origin::Stdin];
+    }
+    source.format = args.input_format.as_deref().and_then(Entry::by_name);
+    set(&mut source.url_field, args.url_field.clone());
+    source.glob = args.glob;
+    source.unique = args.unique;
+    source.limit = args.limit;
+    Ok(())
+}
+
+fn crawl(args: &Args, plan: &mut Plan) {
+    let crawl = &mut plan.crawl;
+    set(&mut crawl.concurrency, args.concurrency.map(Into::into));
+    crawl.ordered = args.ordered;
+    crawl.deadline = args.deadline;
+    set(&mut crawl.grace, args.grace);
+    let frontier = &mut crawl.frontier;
+    frontier.per_host = args.per_host.map(Into::into);
+    frontier.rps.clone_from(&args.rps);
+    frontier.host_rps.clone_from(&args.host_rps);
+    set(&mut frontier.burst, args.burst);
+    set(&mut frontier.max_redirects, args.max_redirects);
+    let retry = &mut frontier.retry;
+    set(&mut retry.retries, args.retries);
+    set(&mut retry.backoff, args.backoff);
+    set(&mut retry.max_backoff, args.max_backoff);
+    set(&mut retry.max_wait, args.max_wait);
+    set(&mut retry.on, args.retry_on.clone());
+}
+
+fn fetch(args: &Args, plan: &mut Plan) {
+    let fetch = &mut plan.fetch;
+    set(&mut fetch.timeout, args.timeout);
+    set(&mut fetch.connect_timeout, args.connect_timeout);
+    set(&mut fetch.read_timeout, args.read_timeout);
+    set(&mut fetch.max_body, args.max_body);
+    set(&mut fetch.accept, args.accept.as_deref().map(Into::into));
+    set(&mut fetch.user_agent, args.user_agent.clone());
+    for (name, value) in &args.headers {
+        fetch.headers.append(name, value.clone());
+    }
+}
+
+fn sink(args: &Args, plan: &mut Plan) {
+    let sink = &mut plan.sink;
+    sink.to = match args.output.as_deref() {
+        None => Destination::Stdout,
+        Some(path) if path == Path::new("-") => Destination::Stdout,
+        Some(path) => Destination::File(path.to_owned()),
+    };
+    sink.format = args.format.as_deref().and_then(FormatEntry::named);
+    sink.existing = match (args.overwrite, args.append) {
+        (true, _) => Existing::Overwrite,
+        (_, true) => Existing::Append,
+        _ => Existing::Refuse,
+    };
+    sink.csv_safe = args.csv_safe;
+    sink.terminal = matches!(sink.to, Destination::Stdout) && io::stdout().is_terminal();
+}
+
+fn set<T>(setting: &mut T, typed: Option<T>) {
+    if let Some(typed) = typed {
+        *setting = typed;
+    }
+}

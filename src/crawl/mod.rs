@@ -1,0 +1,384 @@
+//! The one loop: takes targets in, asks the frontier who may go, keeps at most N workers busy, hands records on. The only place
+//! that waits.
+//!
+//! Stands between the source (its targets come through a bounded channel) and the sink (its records leave through another). The
+//! channels' ends carry the news: no more senders means the list is read, no more receiver means nobody wants records.
+
+mod outbox;
+mod stop;
+mod worker;
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+pub use self::outbox::ORDERED_WINDOW;
+pub use self::stop::{Halt, Stop, Stopper, stop};
+use self::outbox::Outbox;
+use self::worker::{Shop, work};
+use crate::extract::Extractor;
+use crate::fetch::Fetch;
+use crate::frontier::{self, Frontier, Next};
+use crate::model::{Done, Ended, Read, Record, Status};
+
+/// How the crawl works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Requests in flight at most. Default 20.
+    pub concurrency: usize,
+    /// Records leave in input order, at most [`ORDERED_WINDOW`] of them held back. Default: as they complete.
+    pub ordered: bool,
+    /// No request starts later than this after the crawl's start. Default: none.
+    pub deadline: Option<Duration>,
+    /// How long a stop or the deadline lets requests in flight go on. Default 10 s.
+    pub grace: Duration,
+    /// Who goes when.
+    pub frontier: frontier::Settings,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            concurrency: 20,
+            ordered: false,
+            deadline: None,
+            grace: Duration::from_secs(10),
+            frontier: frontier::Settings::default(),
+        }
+    }
+}
+
+/// What a crawl needs from outside.
+#[derive(Debug)]
+pub struct Line<F> {
+    /// Where targets come from.
+    pub targets: Receiver<Read>,
+    /// How many there are, where that is known beforehand.
+    pub total: Option<u64>,
+    /// Where records go.
+    pub records: Sender<Record>,
+    /// Who answers requests.
+    pub fetch: F,
+    /// Who reads pages.
+    pub extract: Arc<Extractor>,
+    /// The most bytes of a decoded body.
+    pub max_body: u64,
+    /// Who may stop it.
+    pub stop: Stop,
+}
+
+/// What a crawl did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Crawled {
+    /// Targets taken in, skipped ones included.
+    pub read: u64,
+    /// Targets that were not to be fetched.
+    pub skipped: u64,
+    /// Requests sent.
+    pub requests: u64,
+    /// Attempts beyond the first of a target.
+    pub retries: u64,
+    /// Why it ended.
+    pub ended: Ended,
+    /// The list was read to its end.
+    pub input_complete: bool,
+}
+
+/// A crawl that has not begun to read waits this long for the list to fill the window, so that the first places do not all go
+/// to the host that the list begins with.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// Fetches every target and sends one record for each, until the targets end, the output ends, or a stop or the deadline ends it.
+///
+/// `status` is told where the crawl stands whenever it is about to wait; `gone` resolves when nobody reads the output any more.
+pub async fn crawl<F: Fetch>(settings: Settings, line: Line<F>, status: impl FnMut(&Status), gone: impl Future<Output = ()>) -> Crawled {
+    let now = Instant::now();
+    let mut frontier = settings.frontier.clone();
+    frontier.window = frontier.window.max(settings.concurrency.saturating_mul(2));
+    let readers = std::thread::available_parallelism().map_or(1, usize::from);
+    let Line { targets, total, records, fetch, extract, max_body, stop } = line;
+    let mut crawl = Crawl {
+        frontier: Frontier::new(frontier.clone(), now.into_std()),
+        refill: frontier.window / 4 * 3,
+        filling: true,
+        gathering: Some(now + GATHER),
+        permits: Arc::new(Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
+        workers: JoinSet::new(),
+        shop: Arc::new(Shop { fetch, extract, max_body, readers: Semaphore::new(readers) }),
+        outbox: Outbox::new(settings.ordered),
+        deadline: settings.deadline.and_then(|deadline| now.checked_add(deadline)),
+        draining: None,
+        did: Crawled::default(),
+        settings,
+        targets,
+        total,
+        records,
+        stop,
+        status,
+    };
+    crawl.run(gone).await;
+    crawl.did
+}
+
+struct Crawl<F, S> {
+    settings: Settings,
+    frontier: Frontier,
+    /// The window is filled up again when it holds no more than this: a few at a time would wake the source for each.
+    refill: usize,
+    filling: bool,
+    /// The window has never been full; start no request before this instant unless the source has nothing at hand.
+    gathering: Option<Instant>,
+    permits: Arc<Semaphore>,
+    workers: JoinSet<Box<Done>>,
+    shop: Arc<Shop<F>>,
+    outbox: Outbox,
+    targets: Receiver<Read>,
+    total: Option<u64>,
+    records: Sender<Record>,
+    stop: Stop,
+    deadline: Option<Instant>,
+    /// Nothing new is sent; what is in flight is cut off at this instant.
+    draining: Option<Instant>,
+    status: S,
+    did: Crawled,
+}
+
+/// Why the loop ends before its work is done.
+enum Cut {
+    /// Nobody takes records any more.
+    Output,
+    /// A stop that does not wait.
+    Now,
+}
+
+impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
+    async fn run(&mut self, gone: impl Future<Output = ()>) {
+        tokio::pin!(gone);
+        let cut = loop {
+            self.take_in();
+            let wake = if self.draining.is_none() { self.start() } else { None };
+            if let Err(cut) = self.deliver(gone.as_mut()).await {
+                break Some(cut);
+            }
+            if self.is_done() {
+                break None;
+            }
+            self.report(wake);
+            if let Err(cut) = self.wait(wake, gone.as_mut()).await {
+                break Some(cut);
+            }
+        };
+        self.workers.abort_all();
+        match cut {
+            Some(Cut::Output) => self.did.ended = Ended::OutputClosed,
+            Some(Cut::Now) => self.did.ended = Ended::Stopped,
+            None => {
+                self.outbox.release();
+                // The cut changes nothing here: the loop has ended.
+                let _ = self.deliver(gone).await;
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let nothing_to_come = self.draining.is_some() || (self.did.input_complete && self.frontier.is_empty());
+        nothing_to_come && self.workers.is_empty()
+    }
+
+    /// Takes in what the source has at hand, as far as there is room.
+    fn take_in(&mut self) {
+        while self.has_room() {
+            match self.targets.try_recv() {
+                Ok(read) => self.take(read),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => self.end_of_input(),
+            }
+        }
+    }
+
+    fn has_room(&mut self) -> bool {
+        if self.did.input_complete || self.draining.is_some() {
+            return false;
+        }
+        let is_full = self.frontier.is_full() || !self.outbox.has_room();
+        if is_full {
+            self.gathering = None;
+        }
+        self.filling = !is_full && (self.filling || self.frontier.census().held <= self.refill);
+        self.filling
+    }
+
+    fn take(&mut self, read: Read) {
+        self.did.read += 1;
+        if !read.more {
+            self.gathering = None;
+        }
+        match read.target {
+            Some(target) => {
+                self.outbox.expect(target.index);
+                self.frontier.push(target, Instant::now().into_std());
+            }
+            None => self.did.skipped += 1,
+        }
+    }
+
+    fn end_of_input(&mut self) {
+        self.did.input_complete = true;
+        self.total = Some(self.did.read);
+        self.gathering = None;
+    }
+
+    /// Starts what may go. The permit is taken first and travels with the worker.
+    fn start(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        if let Some(until) = self.gathering.filter(|until| *until > now) {
+            return Some(until);
+        }
+        while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            match self.frontier.next(now.into_std()) {
+                Next::Go(ticket) => self.spawn(*ticket, permit),
+                Next::Refused(record) => self.outbox.push(*record),
+                Next::Wait(at) => return Some(at.into()),
+                Next::Idle => break,
+            }
+        }
+        None
+    }
+
+    fn spawn(&mut self, ticket: crate::model::Ticket, permit: OwnedSemaphorePermit) {
+        self.did.requests += 1;
+        self.did.retries += u64::from(ticket.attempts > 1 && ticket.hops.is_empty() && !ticket.renewed);
+        tracing::debug!(url = %crate::model::redact(ticket.url.as_str()), attempt = ticket.attempts, hop = ticket.hops.len(), "request");
+        let shop = Arc::clone(&self.shop);
+        #[expect(clippy::disallowed_methods, reason = "this is the crawl, which joins its workers")]
+        self.workers.spawn(async move {
+            let done = work(shop, ticket).await;
+            drop(permit);
+            Box::new(done)
+        });
+    }
+
+    /// Hands on the records that may leave, waiting for the sink where it is behind.
+    async fn deliver(&mut self, mut gone: Pin<&mut impl Future<Output = ()>>) -> Result<(), Cut> {
+        while let Some(record) = self.outbox.pop() {
+            let record = match self.records.try_send(record) {
+                Ok(()) => continue,
+                Err(TrySendError::Closed(_)) => return Err(Cut::Output),
+                Err(TrySendError::Full(record)) => record,
+            };
+            tokio::select! {
+                biased;
+                () = self.stop.reached(Halt::Now) => return Err(Cut::Now),
+                () = gone.as_mut() => return Err(Cut::Output),
+                room = self.records.reserve() => room.map_err(|_| Cut::Output)?.send(record),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for whatever comes first: a stop, a limit, a finished worker, a target, a promised instant.
+    async fn wait(&mut self, wake: Option<Instant>, gone: Pin<&mut impl Future<Output = ()>>) -> Result<(), Cut> {
+        let has_room = self.has_room();
+        let halt = if self.draining.is_some() { Halt::Now } else { Halt::Drain };
+        let limit = self.draining.or(self.deadline);
+        tokio::select! {
+            biased;
+            () = self.stop.reached(halt) => {
+                if self.stop.halt() == Halt::Now {
+                    return Err(Cut::Now);
+                }
+                self.drain(Ended::Stopped);
+            }
+            () = gone => return Err(Cut::Output),
+            () = self.records.closed() => return Err(Cut::Output),
+            () = until(limit) => match self.draining {
+                Some(_) => self.cut_off().await,
+                None => self.drain(Ended::Deadline),
+            },
+            Some(done) = self.workers.join_next() => {
+                self.settle(done);
+                while let Some(done) = self.workers.try_join_next() {
+                    self.settle(done);
+                }
+            }
+            read = self.targets.recv(), if has_room => match read {
+                Some(read) => self.take(read),
+                None => self.end_of_input(),
+            },
+            () = until(wake) => {}
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, done: Result<Box<Done>, tokio::task::JoinError>) {
+        match done {
+            Ok(done) => {
+                log(&done);
+                if let Some(record) = self.frontier.settle(*done, Instant::now().into_std()) {
+                    self.outbox.push(record);
+                }
+            }
+            // Cut off by the grace time: the target is left. A worker catches its own panics.
+            Err(error) => debug_assert!(error.is_cancelled(), "a worker panicked outside its guard: {error}"),
+        }
+    }
+
+    /// The grace time is over: what has finished counts, the rest is left.
+    async fn cut_off(&mut self) {
+        while let Some(done) = self.workers.try_join_next() {
+            self.settle(done);
+        }
+        self.workers.shutdown().await;
+    }
+
+    fn drain(&mut self, why: Ended) {
+        self.did.ended = why;
+        self.draining = Some(Instant::now() + self.settings.grace);
+        self.targets.close();
+        tracing::info!(in_flight = self.workers.len(), "no new requests; waiting for those in flight");
+    }
+
+    fn report(&mut self, wake: Option<Instant>) {
+        let census = self.frontier.census();
+        let in_flight = self.workers.len();
+        (self.status)(&Status {
+            read: self.did.read,
+            total: self.total,
+            in_flight,
+            queued: census.held.saturating_sub(in_flight + census.retrying),
+            retrying: census.retrying,
+            waiting_hosts: census.waiting_hosts,
+            next_at: wake.map(Instant::into_std).or(census.next_at),
+            draining: self.draining.is_some(),
+        });
+    }
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What a request came to, for `-v` (failures) and `-vv` (all).
+fn log(done: &Done) {
+    use crate::model::{Outcome, redact};
+    let url = redact(done.ticket.url.as_str());
+    let (attempt, elapsed) = (done.ticket.attempts, done.elapsed);
+    match &done.outcome {
+        Outcome::Row(row) => tracing::debug!(%url, status = row.status, bytes = row.bytes, ?elapsed, "page"),
+        Outcome::Redirect { status, to } => tracing::debug!(%url, status, to = %redact(to.as_str()), "redirect"),
+        Outcome::Stale(_) => tracing::debug!(%url, "the kept-alive connection was closed; asking again on a new one"),
+        Outcome::Failed(failure) => tracing::info!(%url, attempt, kind = %failure.kind, reason = failure.message, "failed"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

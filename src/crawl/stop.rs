@@ -1,0 +1,63 @@
+//! How a run is asked to stop: first to drain, then to end now.
+
+use tokio::sync::watch;
+
+/// How urgent a stop is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Halt {
+    /// Go on.
+    Go,
+    /// Send nothing new; let what is in flight finish within its own limits and the grace time.
+    Drain,
+    /// Stop at once. What was written stays valid.
+    Now,
+}
+
+/// The hand on the brake.
+#[derive(Debug)]
+pub struct Stopper(watch::Sender<Halt>);
+
+/// What a run listens to. A run whose [`Stopper`] is gone cannot be stopped and goes on to its end.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Receiver<Halt>);
+
+/// A brake and what is connected to it.
+///
+/// ```
+/// use scrape::{Halt, stop};
+/// let (stopper, _stop) = stop();
+/// assert_eq!(stopper.press(), Halt::Drain); // the first signal
+/// assert_eq!(stopper.press(), Halt::Now); // the second one
+/// ```
+#[must_use]
+pub fn stop() -> (Stopper, Stop) {
+    let (sender, receiver) = watch::channel(Halt::Go);
+    (Stopper(sender), Stop(receiver))
+}
+
+impl Stopper {
+    /// One step further: first drain, then now.
+    pub fn press(&self) -> Halt {
+        let mut halt = Halt::Now;
+        self.0.send_modify(|now| {
+            *now = if *now == Halt::Go { Halt::Drain } else { Halt::Now };
+            halt = *now;
+        });
+        halt
+    }
+}
+
+impl Stop {
+    /// What is asked for at the moment.
+    #[must_use]
+    pub fn halt(&self) -> Halt {
+        *self.0.borrow()
+    }
+
+    /// Waits until at least `halt` is asked for.
+    pub async fn reached(&mut self, halt: Halt) {
+        if self.0.wait_for(|now| *now >= halt).await.is_err() {
+            std::future::pending::<()>().await; // nobody can ask any more
+        }
+    }
+}
