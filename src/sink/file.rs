@@ -1,0 +1,119 @@
+//! Opening the output file: what may be there already, and what becomes of it.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, fchown};
+use std::path::{Path, PathBuf};
+
+use super::lock::{ensure_free, open_locked};
+use super::place::{Opened, Swap};
+use super::{Error, Existing};
+
+/// Other names of standard output. Opened anew, a file behind one of them would be written from its start.
+const STDOUT: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
+/// As many links as Linux follows.
+const LINKS: usize = 40;
+
+/// Whether a path is another name of standard output.
+pub(super) fn is_stdout(path: &Path) -> bool {
+    STDOUT.iter().any(|name| path == Path::new(name))
+}
+
+/// Whether a path is a terminal device.
+pub(super) fn is_terminal(path: &Path) -> bool {
+    use std::io::IsTerminal;
+    fs::metadata(path).is_ok_and(|file| file.file_type().is_char_device())
+        && File::open(path).is_ok_and(|file| file.is_terminal())
+}
+
+/// Opens an output file and locks it. Pipes and devices are opened as they are, whatever `existing` says.
+///
+/// # Errors
+/// A regular file is there and `existing` refuses it, another run holds it, or the system does not let us.
+pub(super) fn open(path: &Path, existing: Existing) -> Result<Opened, Error> {
+    let found = match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Err(Error::open(path, io::ErrorKind::IsADirectory.into())),
+        Ok(found) if found.is_file() => Some(found),
+        Ok(_) => {
+            let device = OpenOptions::new().write(true).open(path).map_err(|cause| Error::open(path, cause))?;
+            return Ok(Opened { file: device, path: Some(path.to_owned()), swap: None });
+        }
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+        Err(cause) => return Err(Error::open(path, cause)),
+    };
+    let mut options = OpenOptions::new();
+    match existing {
+        Existing::Overwrite => return open_beside(path),
+        Existing::Refuse => options.write(true).create_new(true),
+        Existing::Append => options.read(true).append(true).create(true),
+    };
+    let file = open_locked(&options, path)?;
+    // A run that overwrites would put its file in the place of this one.
+    ensure_free(&partial_of(&follow(path))).inspect_err(|_| {
+        if found.is_none() {
+            remove_empty(&file, path);
+        }
+    })?;
+    Ok(Opened { file, path: Some(path.to_owned()), swap: None })
+}
+
+/// Opens a new file beside the one that it will replace.
+fn open_beside(path: &Path) -> Result<Opened, Error> {
+    let target = follow(path);
+    let partial = partial_of(&target);
+    if fs::symlink_metadata(&partial).is_ok_and(|found| !found.is_file()) {
+        return Err(Error::open(&partial, io::Error::other("something that is no file is in the way")));
+    }
+    let file = open_locked(OpenOptions::new().write(true).create(true).truncate(false), &partial)?;
+    let old = open_old(&target).inspect_err(|_| remove_empty(&file, &partial))?;
+    // Before the first byte: what only some may read must not pass through a file that everybody can.
+    let ready = old.as_ref().map_or(Ok(()), |old| take_after(&file, old)).and_then(|()| file.set_len(0));
+    ready.map_err(|cause| Error::open(&partial, cause))?;
+    Ok(Opened { file, path: Some(partial), swap: Some(Swap { target, old }) })
+}
+
+/// Opens the file that is to be replaced, for its lock and to learn that we may write it.
+fn open_old(target: &Path) -> Result<Option<File>, Error> {
+    if fs::metadata(target).is_err() {
+        return Ok(None);
+    }
+    open_locked(OpenOptions::new().write(true), target).map(Some)
+}
+
+/// Gives a file another one's permissions, and its owner where the system lets us.
+fn take_after(file: &File, old: &File) -> io::Result<()> {
+    let (mine, its) = (file.metadata()?, old.metadata()?);
+    if (mine.uid(), mine.gid()) != (its.uid(), its.gid()) {
+        let _ = fchown(file, Some(its.uid()), Some(its.gid()));
+    }
+    file.set_permissions(its.permissions())
+}
+
+/// Removes a file that this run has just made and holds.
+fn remove_empty(file: &File, path: &Path) {
+    if file.metadata().is_ok_and(|file| file.len() == 0) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+/// `out.csv.partial` beside `out.csv`.
+fn partial_of(target: &Path) -> PathBuf {
+    let mut name = OsString::from(target.file_name().unwrap_or_default());
+    name.push(".partial");
+    target.with_file_name(name)
+}
+
+/// The path at the end of symbolic links, also when no file is there.
+fn follow(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(link) = fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(link);
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! JSON lines: one object a line, in the record's key order.
+
+use std::fs::File;
+use std::path::Path;
+
+use super::escape::write_json;
+use super::{Error, Format, tail};
+use crate::model::Record;
+
+/// The JSONL format. It has no state: a line says all.
+pub(super) struct JsonLines;
+
+impl Format for JsonLines {
+    fn begin(&mut self, _: &mut Vec<u8>) {}
+
+    fn record(&mut self, record: &Record, out: &mut Vec<u8>) {
+        write_json(record, out);
+        out.push(b'\n');
+    }
+
+    fn end(&mut self, _: &mut Vec<u8>) {}
+
+    fn reopen(&mut self, path: &Path, file: &mut File, out: &mut Vec<u8>) -> Result<u64, Error> {
+        tail::end_line(path, file, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use crate::sink::samples::{failed, full, with_title, written};
+
+    #[test]
+    fn a_record_is_one_object_with_every_key_in_order() {
+        assert_eq!(
+            written("jsonl", &[full(), failed()]),
+            concat!(
+                r#"{"index":1,"url":"https://a.example/","final_url":"https://a.example/home","status":200,"#,
+                r#""content_type":"text/html; charset=utf-8","bytes":1234,"attempts":2,"elapsed_ms":56,"#,
+                r#""fetched_at":"2026-11-20T10:30:00.007Z","error":null,"error_message":null,"#,
+                r#""data":{"title":"Hello, \"you\"","links":["/a","/b"],"price":null},"input":{"sku":"A-1","note":"x"}}"#,
+                "\n",
+                r#"{"index":2,"url":"nonsense","final_url":null,"status":null,"content_type":null,"bytes":null,"attempts":0,"#,
+                r#""elapsed_ms":null,"fetched_at":null,"error":"invalid_url","error_message":"urls.txt:2: not a URL","data":{}}"#,
+                "\n",
+            )
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn one_record_is_one_line_that_reads_back(title in "(.|[\u{0}-\u{ff}]|\n|\r|\u{2028})*") {
+            let text = written("jsonl", &[with_title(1, &title)]);
+            prop_assert_eq!(text.matches('\n').count(), 1);
+            prop_assert_eq!(text.lines().count(), 1);
+            let read: Value = serde_json::from_str(&text).unwrap();
+            prop_assert_eq!(&read["data"]["title"], &json!(title));
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Records to bytes: the last stage of the line (source ▸ crawl ▸ **sink**).
+//!
+//! Synchronous, on a thread of its own. [`open`] checks and prepares the output before any request; [`Writer::run`] writes what
+//! comes down the channel, in batches, and shows each record after its bytes were written; [`Writer::finish`] ends the output.
+//! Whatever stops a run, the output ends after a whole record.
+//!
+//! A format is a file of this folder with a [`Format`] in it, and an entry of [`FORMATS`].
+
+mod error;
+mod escape;
+mod file;
+mod json;
+mod jsonl;
+mod lock;
+mod place;
+#[cfg(test)]
+mod samples;
+mod table;
+mod tail;
+mod writer;
+
+use std::fmt;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+pub use error::Error;
+pub use writer::{End, Finished, Writer};
+
+use crate::model::{Columns, Record};
+use place::{Lent, Opened, Sink};
+
+/// What the output is. The default is JSONL on standard output.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Where the records go.
+    pub to: Destination,
+    /// The format; `None` is the one of the file's extension, else JSONL.
+    pub format: Option<&'static FormatEntry>,
+    /// What to do with a file that is there already.
+    pub existing: Existing,
+    /// Tables: cells that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab or CR first) begin with a `'`.
+    pub csv_safe: bool,
+    /// Standard output is a terminal: nothing that would act on it is written there.
+    pub terminal: bool,
+}
+
+/// Where the records go.
+#[derive(Default)]
+pub enum Destination {
+    /// Standard output.
+    #[default]
+    Stdout,
+    /// A file, a pipe or a device.
+    File(PathBuf),
+    /// Any writer; it needs no buffer of its own, and is flushed after each batch.
+    Writer(Box<dyn Write + Send>),
+}
+
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout => f.write_str("Stdout"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Writer(_) => f.write_str("Writer"),
+        }
+    }
+}
+
+/// What to do with a regular file that is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Existing {
+    /// Leave it alone and fail.
+    #[default]
+    Refuse,
+    /// Replace it, as a whole and only when the run is complete.
+    Overwrite,
+    /// Go on after its end.
+    Append,
+}
+
+/// A way to write records. Every call appends to `out` and must leave what was there.
+pub trait Format: Send {
+    /// What comes before the first record.
+    fn begin(&mut self, out: &mut Vec<u8>);
+
+    /// One record. What is written so far may be cut off after it, and [`end`](Self::end) must still make it valid.
+    fn record(&mut self, record: &Record, out: &mut Vec<u8>);
+
+    /// What comes after the last record.
+    fn end(&mut self, out: &mut Vec<u8>);
+
+    /// Instead of [`begin`](Self::begin), for a file that has something in it: answers how many of its bytes stay, and
+    /// appends what must come between them and the first record.
+    ///
+    /// # Errors
+    /// Records of this format and these columns cannot follow what the file holds.
+    fn reopen(&mut self, path: &Path, file: &mut File, out: &mut Vec<u8>) -> Result<u64, Error>;
+}
+
+/// How a table writes its text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Style {
+    /// As [`Settings::csv_safe`].
+    pub csv_safe: bool,
+    /// The bytes go to a terminal.
+    pub terminal: bool,
+}
+
+/// One format as the command line, the file names and the tests know it.
+#[derive(Debug)]
+pub struct FormatEntry {
+    /// The value of `-f`.
+    pub name: &'static str,
+    /// The file extensions that mean it, in lower case, without the dot.
+    pub extensions: &'static [&'static str],
+    /// What it is, in the words of `--help`.
+    pub help: &'static str,
+    /// Makes one. Fails where the columns do not fit the format.
+    pub make: fn(Style, Columns) -> Result<Box<dyn Format>, Error>,
+}
+
+/// Every format; the first is the default.
+pub static FORMATS: &[FormatEntry] = &[
+    FormatEntry {
+        name: "jsonl",
+        extensions: &["jsonl", "ndjson"],
+        help: "one JSON object a line",
+        make: |_, _| Ok(Box::new(jsonl::JsonLines)),
+    },
+    FormatEntry {
+        name: "json",
+        extensions: &["json"],
+        help: "one JSON array of all records",
+        make: |_, _| Ok(Box::new(json::Json::default())),
+    },
+    FormatEntry {
+        name: "csv",
+        extensions: &["csv"],
+        help: "a header and a row a record, one column a field",
+        make: |style, columns| Ok(Box::new(table::Table::new(b',', style, columns)?)),
+    },
+    FormatEntry {
+        name: "tsv",
+        extensions: &["tsv"],
+        help: "the same, separated by tabs",
+        make: |style, columns| Ok(Box::new(table::Table::new(b'\t', style, columns)?)),
+    },
+];
+
+impl FormatEntry {
+    /// The format of a name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        FORMATS.iter().find(|format| format.name == name)
+    }
+
+    /// The format that a file's extension means, in either case; JSONL without an extension.
+    ///
+    /// # Errors
+    /// An extension that no format has.
+    pub fn for_file(path: &Path) -> Result<&'static Self, Error> {
+        let Some(extension) = path.extension() else { return Ok(&FORMATS[0]) };
+        let means = |format: &&Self| format.extensions.iter().any(|known| extension.eq_ignore_ascii_case(known));
+        FORMATS.iter().find(means).ok_or_else(|| Error::UnknownExtension { path: path.to_owned() })
+    }
+}
+
+/// Checks and opens the output, and writes what comes before the first record. To be called before any request. A named
+/// pipe blocks until somebody reads it.
+///
+/// # Errors
+/// The settings do not fit each other or what is there ([`Error::is_usage`]), or the output cannot be opened or written.
+///
+/// ```
+/// use scrape::sink::{self, Destination, End, FormatEntry, Settings};
+///
+/// let settings = Settings {
+///     to: Destination::Writer(Box::new(Vec::new())),
+///     format: FormatEntry::named("csv"),
+///     ..Settings::default()
+/// };
+/// let mut writer = sink::open(settings, scrape::Columns::default())?;
+/// let (sender, mut records) = tokio::sync::mpsc::channel(8);
+/// drop(sender);
+/// assert_eq!(writer.run(&mut records, &mut |record| assert!(record.index > 0))?, End::Done);
+/// writer.finish(true)?;
+/// # Ok::<(), sink::Error>(())
+/// ```
+pub fn open(settings: Settings, columns: Columns) -> Result<Writer, Error> {
+    let Settings { to, format, existing, csv_safe, terminal } = settings;
+    let (entry, terminal) = match &to {
+        Destination::File(path) => {
+            let entry = format.map_or_else(|| FormatEntry::for_file(path), Ok)?;
+            (entry, file::is_terminal(path))
+        }
+        Destination::Stdout | Destination::Writer(_) => (format.unwrap_or(&FORMATS[0]), terminal),
+    };
+    let mut format = (entry.make)(Style { csv_safe, terminal }, columns)?;
+    let mut lead = Vec::new();
+    let sink: Box<dyn Sink> = match to {
+        Destination::Stdout => Box::new(Opened::stdout()?),
+        Destination::File(path) if file::is_stdout(&path) => Box::new(Opened::stdout()?),
+        Destination::Writer(writer) => Box::new(Lent(writer)),
+        Destination::File(path) => {
+            let mut opened = file::open(&path, existing)?;
+            let failed = |cause| Error::open(&path, cause);
+            if opened.file.metadata().map_err(failed)?.len() > 0 {
+                let keep = format.reopen(&path, &mut opened.file, &mut lead)?;
+                opened.cut(keep).map_err(failed)?;
+                return Writer::new(Box::new(opened), format, lead);
+            }
+            Box::new(opened)
+        }
+    };
+    format.begin(&mut lead);
+    Writer::new(sink, format, lead)
+}
+
+#[cfg(test)]
+mod tests;
