@@ -2,3 +2,4 @@
 pub mod model;
 pub use model::{Columns, Data, ErrorKind, Failure, Record, Target};
 pub mod fetch;
+pub mod source;
