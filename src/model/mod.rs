@@ -1,11 +1,14 @@
 //! The nouns of a run. Leaves: nothing here imports another module of the crate.
 //!
 //! A [`Target`] is read from the input, travels as a [`Ticket`] through the frontier, is fetched into a [`Page`] or a
-//! [`Failure`], and ends as exactly one [`Record`].
+//! [`Failure`], and ends as exactly one [`Record`]. While it runs, the crawl says where it stands ([`Status`]); at its end the
+//! run is a [`Summary`].
 
 mod failure;
 mod page;
 mod record;
+mod status;
+mod summary;
 mod target;
 mod text;
 mod ticket;
@@ -13,6 +16,8 @@ mod ticket;
 pub use failure::{ErrorKind, Failure};
 pub use page::Page;
 pub use record::{Columns, Data, Record, Timestamp};
+pub use status::Status;
+pub use summary::{Ended, Summary};
 pub use target::{Input, Read, Target, UrlError, parse_url, redact};
 pub use text::Clean;
 pub use ticket::{Done, Outcome, Row, Ticket};

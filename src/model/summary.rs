@@ -1,0 +1,86 @@
+//! What a run came to: the counts that are printed and decided on at its end.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::failure::ErrorKind;
+
+/// The counts of a run that has ended.
+///
+/// ```
+/// use scrape::model::Summary;
+/// let summary = Summary { read: 1000, ok: 990, failed: 8, skipped: 2, ..Summary::default() };
+/// assert_eq!(summary.identity(), "in 1000 = ok 990 + failed 8 + skipped 2 + left 0");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Targets read from the input.
+    pub read: u64,
+    /// Records with data.
+    pub ok: u64,
+    /// Records with an error.
+    pub failed: u64,
+    /// Targets that were not to be fetched: repeated, or done in an earlier run.
+    pub skipped: u64,
+    /// Targets that were read and have no record, because the run was stopped first.
+    pub left: u64,
+    /// The failed records by kind.
+    pub kinds: BTreeMap<ErrorKind, u64>,
+    /// The failed records of kind `http_status` by status.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Length of the decoded bodies, in bytes.
+    pub bytes: u64,
+    /// Requests sent, with the hops of redirects, robots.txt files and retries.
+    pub requests: u64,
+    /// Attempts beyond the first of a target.
+    pub retries: u64,
+    /// How long the run took.
+    pub elapsed: Duration,
+    /// Why it ended.
+    pub ended: Ended,
+    /// The list was read to its end; if not, there may be targets that are in none of the counts.
+    pub input_complete: bool,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ended {
+    /// Nothing was left to do.
+    #[default]
+    Finished,
+    /// Somebody asked for it: a signal, or a failure that was to end it.
+    Stopped,
+    /// Its deadline came.
+    Deadline,
+    /// The reader of the output went away.
+    OutputClosed,
+}
+
+impl Summary {
+    /// Whether every target read is in exactly one count. It always is.
+    #[must_use]
+    pub const fn adds_up(&self) -> bool {
+        self.read == self.ok + self.failed + self.skipped + self.left
+    }
+
+    /// The identity that ends every summary.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        debug_assert!(self.adds_up(), "a target was lost or counted twice: {self:?}");
+        let Self { read, ok, failed, skipped, left, .. } = self;
+        format!("in {read} = ok {ok} + failed {failed} + skipped {skipped} + left {left}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_target_does_not_add_up() {
+        let whole = Summary { read: 5, ok: 2, failed: 1, skipped: 1, left: 1, ..Summary::default() };
+        assert!(whole.adds_up());
+        assert!(!Summary { read: 6, ..whole.clone() }.adds_up());
+        assert!(!Summary { left: 2, ..whole }.adds_up());
+    }
+}
