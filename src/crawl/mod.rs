@@ -230,7 +230,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
 
     fn end_of_input(&mut self) {
         self.did.input_complete = true;
-        self.total = Some(self.did.read);
+        self.total = Some(self.did.read - self.did.skipped);
         self.gathering = None;
     }
 

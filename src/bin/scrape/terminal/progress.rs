@@ -1,0 +1,299 @@
+//! How far the run is: counts that its observer feeds and a clock draws, ten times a second on the bar or every ten seconds as
+//! a line. No text of a page or a URL is in it. Feeding is cheap (two counters and a copy), as it is done between requests.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use indicatif::ProgressBar;
+use scrape::Record;
+use scrape::model::Status;
+
+use super::canvas::width;
+use super::clock::Clock;
+use super::out::{Form, Out};
+use super::{LogFormat, logs};
+
+/// Between two frames of the bar: the countdown moves also while nothing completes.
+const FRAME: Duration = Duration::from_millis(100);
+/// Between two progress lines, and what the rate is measured over.
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// What is told about the run while it runs. Clones tell the same terminal.
+#[derive(Clone, Default)]
+pub(crate) struct Watch(Arc<Meter>);
+
+#[derive(Default)]
+struct Meter {
+    ok: AtomicU64,
+    failed: AtomicU64,
+    status: Mutex<Status>,
+}
+
+impl Watch {
+    /// Takes in a record that has been written.
+    pub(crate) fn record(&self, record: &Record) {
+        let count = if record.error.is_some() { &self.0.failed } else { &self.0.ok };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes in where the crawl stands.
+    pub(crate) fn status(&self, status: &Status) {
+        *self.0.status.lock().unwrap_or_else(PoisonError::into_inner) = *status;
+    }
+
+    pub(super) fn draw_on(&self, bar: ProgressBar) -> Option<Clock> {
+        let (watch, mut pace) = (self.clone(), Pace::new(Instant::now()));
+        Clock::start(FRAME, move || bar.set_message(watch.facts(&mut pace, Instant::now()).lines(width().into()).join("\n")))
+    }
+
+    pub(super) fn log_to(&self, out: Out, format: LogFormat) -> Option<Clock> {
+        let (watch, mut pace) = (self.clone(), Pace::new(Instant::now()));
+        Clock::start(WINDOW, move || {
+            let line = watch.facts(&mut pace, Instant::now()).line();
+            out.write(&logs::progress_line(&line, format, SystemTime::now()), Form::Line);
+        })
+    }
+
+    fn facts(&self, pace: &mut Pace, now: Instant) -> Facts {
+        let [ok, failed] = [&self.0.ok, &self.0.failed].map(|count| count.load(Ordering::Relaxed));
+        let status = *self.0.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let next_in = status.next_at.map(|at| at.saturating_duration_since(now));
+        Facts { ok, failed, status, next_in, rate: pace.rate(now, ok + failed), elapsed: now.duration_since(pace.began) }
+    }
+}
+
+/// Records a second over the last [`WINDOW`].
+struct Pace {
+    began: Instant,
+    samples: VecDeque<(Instant, u64)>,
+}
+
+impl Pace {
+    fn new(began: Instant) -> Self {
+        Self { began, samples: VecDeque::from([(began, 0)]) }
+    }
+
+    fn rate(&mut self, now: Instant, done: u64) -> f64 {
+        self.samples.push_back((now, done));
+        while self.samples.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= WINDOW) {
+            self.samples.pop_front();
+        }
+        let (since, before) = self.samples[0];
+        per_second(done - before, now.duration_since(since))
+    }
+}
+
+/// How many a second; 0 where no time has passed.
+pub(super) fn per_second(count: u64, time: Duration) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+    let count = count as f64;
+    if time.is_zero() { 0.0 } else { count / time.as_secs_f64() }
+}
+
+/// A duration as a person says it: tenths below ten seconds, whole seconds above.
+pub(super) fn short(time: Duration) -> String {
+    let step = if time < Duration::from_secs(10) { 100 } else { 1000 };
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    humantime::format_duration(Duration::from_millis(millis / step * step)).to_string()
+}
+
+/// What a frame shows.
+#[derive(Clone, Copy, Debug, Default)]
+struct Facts {
+    ok: u64,
+    failed: u64,
+    status: Status,
+    next_in: Option<Duration>,
+    rate: f64,
+    elapsed: Duration,
+}
+
+impl Facts {
+    /// The bar, a line, and below it what the run is at. No line is wider than the terminal.
+    fn lines(&self, width: usize) -> [String; 2] {
+        let counts = self.counts();
+        let first = match self.status.total {
+            Some(total) => format!("{}{counts}", bar(self.done(), total, width.saturating_sub(counts.len()))),
+            None => format!("{} {counts}", ["|", "/", "-", "\\"][(self.elapsed.as_millis() / FRAME.as_millis()) as usize % 4]),
+        };
+        let second = format!("{}: {}", seconds(self.elapsed), self.waits());
+        [first, second].map(|mut line| {
+            line.truncate(width);
+            line
+        })
+    }
+
+    /// Everything in one line, for a log.
+    fn line(&self) -> String {
+        format!("{}, {} elapsed, {}", self.counts(), seconds(self.elapsed), self.waits())
+    }
+
+    fn done(&self) -> u64 {
+        self.ok + self.failed
+    }
+
+    fn counts(&self) -> String {
+        let total = self.status.total.map(|total| format!("/{total}")).unwrap_or_default();
+        let eta = self.eta().map(|eta| format!(", ETA {}", seconds(eta))).unwrap_or_default();
+        format!("{}{total} done, {} ok, {} failed, {:.1}/s{eta}", self.done(), self.ok, self.failed, self.rate)
+    }
+
+    fn eta(&self) -> Option<Duration> {
+        let to_do = self.status.total?.checked_sub(self.done()).filter(|to_do| *to_do > 0)?;
+        #[expect(clippy::cast_precision_loss, reason = "shown in whole seconds")]
+        let seconds = to_do as f64 / self.rate;
+        // More than a century, or no rate at all, is not worth saying; and it would be too much for a `Duration`.
+        (!self.status.draining && seconds < 3e9).then(|| Duration::from_secs_f64(seconds.ceil()))
+    }
+
+    fn waits(&self) -> String {
+        let Status { in_flight, queued, retrying, waiting_hosts, draining, .. } = self.status;
+        let mut waits = vec![format!("{in_flight} in flight")];
+        if draining {
+            return format!("stopping, {}", waits[0]);
+        }
+        let hosts = if waiting_hosts == 1 { "host waiting" } else { "hosts waiting" };
+        let more = [(queued, "queued"), (retrying, "retrying"), (waiting_hosts, hosts)];
+        waits.extend(more.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+        if let Some(next_in) = self.next_in.filter(|next_in| !next_in.is_zero()) {
+            // Rounded up, so that it counts down to one and is gone.
+            let whole = next_in.as_secs() + u64::from(next_in.subsec_nanos() > 0);
+            waits.push(format!("next in {}", seconds(Duration::from_secs(whole))));
+        }
+        waits.join(", ")
+    }
+}
+
+fn seconds(time: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
+}
+
+/// A bar and a space within so many columns; nothing where there is no room for one.
+fn bar(done: u64, total: u64, room: usize) -> String {
+    let cells = room.saturating_sub(3).min(40);
+    if cells < 8 {
+        return String::new();
+    }
+    let share = u128::from(done.min(total)) * cells as u128 / u128::from(total.max(1));
+    let full = usize::try_from(share).expect("a share of the cells is at most the cells");
+    let head = if full == cells { "" } else { ">" };
+    format!("[{}{head}{}] ", "=".repeat(full), " ".repeat(cells - full - head.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn facts() -> Facts {
+        let status = Status { in_flight: 20, queued: 5, retrying: 2, waiting_hosts: 3, ..Status::default() };
+        let next_in = Some(Duration::from_millis(3200));
+        Facts { ok: 118, failed: 2, status, next_in, rate: 12.0, elapsed: Duration::from_secs(75) }
+    }
+
+    fn of(total: u64) -> Facts {
+        Facts { status: Status { total: Some(total), ..facts().status }, ..facts() }
+    }
+
+    #[test]
+    fn the_bar_says_how_far_and_what_for() {
+        let [first, second] = of(1000).lines(100);
+        assert_eq!(first, format!("[====>{}] 120/1000 done, 118 ok, 2 failed, 12.0/s, ETA 1m 14s", " ".repeat(35)));
+        assert_eq!(second, "1m 15s: 20 in flight, 5 queued, 2 retrying, 3 hosts waiting, next in 4s");
+    }
+
+    #[test]
+    fn without_a_total_there_is_a_spinner_and_a_count() {
+        let frame = |millis| Facts { elapsed: Duration::from_millis(millis), ..facts() }.lines(80)[0].clone();
+        assert_eq!(frame(0), "| 120 done, 118 ok, 2 failed, 12.0/s");
+        assert_eq!(frame(399), "\\ 120 done, 118 ok, 2 failed, 12.0/s");
+        assert_eq!(frame(400), frame(0));
+    }
+
+    #[test]
+    fn a_log_line_says_it_all_at_once() {
+        let line = "120 done, 118 ok, 2 failed, 12.0/s, 1m 15s elapsed, \
+                    20 in flight, 5 queued, 2 retrying, 3 hosts waiting, next in 4s";
+        assert_eq!(facts().line(), line);
+        let draining = Facts { status: Status { draining: true, in_flight: 3, ..of(1000).status }, ..facts() };
+        assert_eq!(draining.line(), "120/1000 done, 118 ok, 2 failed, 12.0/s, 1m 15s elapsed, stopping, 3 in flight");
+    }
+
+    #[test]
+    fn nothing_is_promised_that_is_not_known() {
+        assert!(!Facts { rate: 0.0, ..of(1000) }.counts().contains("ETA"));
+        assert!(!Facts { rate: 1e-300, ..of(u64::MAX) }.counts().contains("ETA"));
+        assert!(!of(120).counts().contains("ETA"));
+        assert!(!of(10).counts().contains("ETA"), "more was done than was promised");
+        assert!(!Facts { next_in: Some(Duration::ZERO), ..facts() }.waits().contains("next"));
+        let one = Facts { status: Status { waiting_hosts: 1, ..Status::default() }, next_in: None, ..facts() };
+        assert_eq!(one.waits(), "0 in flight, 1 host waiting");
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_last_ten_seconds() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let mut pace = Pace::new(began);
+        let rates: Vec<_> = [(0, 0), (5, 50), (10, 100), (20, 120), (25, 120), (30, 120)]
+            .into_iter()
+            .map(|(seconds, done)| pace.rate(at(seconds), done).to_string())
+            .collect();
+        assert_eq!(rates, ["0", "10", "10", "2", (20.0 / 15.0).to_string().as_str(), "0"]);
+        for second in 31..1000 {
+            pace.rate(at(second), 120);
+        }
+        assert!(pace.samples.len() < 20, "old samples are dropped");
+    }
+
+    #[test]
+    fn records_are_counted_by_how_they_ended() {
+        let watch = Watch::default();
+        let record = |error| Record {
+            index: 1,
+            url: "http://a.example/".to_owned(),
+            final_url: None,
+            status: None,
+            content_type: None,
+            bytes: None,
+            attempts: 1,
+            elapsed_ms: None,
+            fetched_at: None,
+            error,
+            error_message: None,
+            data: scrape::model::Data::default(),
+            input: None,
+        };
+        watch.record(&record(None));
+        watch.record(&record(Some(scrape::ErrorKind::Dns)));
+        watch.clone().record(&record(None));
+        watch.status(&Status { total: Some(7), next_at: Some(Instant::now()), ..Status::default() });
+        let began = Instant::now();
+        let facts = watch.facts(&mut Pace::new(began), began + Duration::from_secs(2));
+        assert_eq!((facts.ok, facts.failed, facts.status.total), (2, 1, Some(7)));
+        assert_eq!((facts.next_in, facts.elapsed), (Some(Duration::ZERO), Duration::from_secs(2)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_wider_than_the_terminal(width in 0_usize..200, ok: u32, total: Option<u64>, rate in 0.0..1e9, wait: Option<u32>) {
+            let status = Status { total, in_flight: ok as usize, waiting_hosts: 2, ..Status::default() };
+            let next_in = wait.map(|seconds| Duration::from_secs(seconds.into()));
+            let facts = Facts { ok: ok.into(), status, next_in, rate, ..facts() };
+            for line in facts.lines(width) {
+                prop_assert!(line.is_ascii() && line.len() <= width, "{line:?}");
+            }
+        }
+
+        #[test]
+        fn the_bar_grows_with_what_is_done(done: u32, more: u32, total in 1_u64..u64::MAX) {
+            let full = |done: u64| bar(done, total, 60).matches('=').count();
+            prop_assert!(full(done.into()) <= full(u64::from(done) + u64::from(more)));
+            prop_assert_eq!(full(total), 40);
+            prop_assert_eq!(bar(done.into(), total, 60).len(), 43);
+        }
+    }
+}
