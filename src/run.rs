@@ -5,12 +5,13 @@
 
 use std::future::pending;
 use std::io;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::crawl::{self, Crawled, Halt, Line, Stop, crawl};
@@ -319,7 +320,9 @@ impl Sink {
 /// Never for any other destination, nor where the system cannot tell.
 async fn reader_gone(is_stdout: bool) {
     if is_stdout
-        && let Ok(stdout) = AsyncFd::with_interest(io::stdout(), Interest::ERROR)
+        && let Ok(stdout) = io::stdout().as_fd().try_clone_to_owned()
+        // Only its readiness is asked for, so the descriptor stays as it is: blocking, and whatever it may be.
+        && let Ok(stdout) = pipe::Sender::from_owned_fd_unchecked(stdout)
         && stdout.ready(Interest::ERROR).await.is_ok()
     {
         return;

@@ -195,14 +195,13 @@ impl Args {
 
 /// The command with what `--help` takes from the library: defaults, error kinds, exit codes.
 pub(crate) fn command() -> Command {
-    let mut command = Args::command().after_long_help(after_help());
-    for (id, default) in defaults() {
-        command = command.mut_arg(id, |arg| {
-            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-            arg.help(format!("{help} [default: {default}]"))
-        });
-    }
-    command
+    let defaults = defaults();
+    Args::command().after_long_help(after_help()).mut_args(|arg| {
+        let default = defaults.iter().find(|(id, _)| arg.get_id() == id);
+        let Some((_, default)) = default else { return arg };
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(format!("{help} [default: {default}]"))
+    })
 }
 
 /// The defaults, from the one place where each is written.

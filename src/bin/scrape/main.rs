@@ -8,14 +8,13 @@ mod plan;
 mod signals;
 mod terminal;
 
-use std::io::{self, IsTerminal};
+use std::io;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use scrape::{Destination, Ended, Plan};
+use scrape::{Destination, Plan};
 
 use args::{Args, DemoMode};
-use demo::Demo;
 use exit::Exit;
 use signals::Signals;
 use terminal::{Talk, Terminal};
@@ -51,27 +50,27 @@ fn start(args: Args, terminal: &Terminal) -> Result<Exit, Failed> {
     if let Some(what) = args.generate {
         return generate::print(what).map(|()| Exit::Success).map_err(|error| (Exit::Broken, error));
     }
-    let demo = args.demo;
+    let mode = args.demo;
     let mut plan = plan::plan(args).map_err(|error| (Exit::Usage, error))?;
     fit_to_file_limit(&mut plan);
     // One thread drives all sockets: it is not the bottleneck, and it wakes nobody else. Pages are read on the blocking pool.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name("scrape-reader").build();
     let runtime = runtime.context("cannot start the runtime").map_err(|error| (Exit::Broken, error))?;
-    let exit = runtime.block_on(run(plan, demo, terminal));
+    let exit = runtime.block_on(run(plan, mode, terminal));
     // Everything owed is written; a lookup that hangs in the system's resolver is not waited for.
     runtime.shutdown_background();
     exit
 }
 
-async fn run(mut plan: Plan, demo: Option<DemoMode>, terminal: &Terminal) -> Result<Exit, Failed> {
+async fn run(mut plan: Plan, mode: Option<DemoMode>, terminal: &Terminal) -> Result<Exit, Failed> {
     let broken = |error: io::Error| (Exit::Broken, error.into());
     let mut signals = Signals::new().map_err(broken)?;
-    let site = match demo {
-        Some(_) => Some(Demo::start().await.map_err(broken)?),
+    let site = match mode {
+        Some(_) => Some(demo::start().await.map_err(broken)?),
         None => None,
     };
     if let Some(site) = &site {
-        if demo == Some(DemoMode::Serve) {
+        if mode == Some(DemoMode::Serve) {
             return Ok(if generate::lines(&site.urls()).map_err(|error| (Exit::Broken, error))? { signals.next().await } else { Exit::Success });
         }
         plan.source.inputs = site.urls().into_iter().map(scrape::Origin::Url).collect();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::ProgressBar;
-use scrape::Record;
+use scrape::{Observe, Record};
 use scrape::model::Status;
 
 use super::canvas::width;
@@ -31,18 +31,18 @@ struct Meter {
     status: Mutex<Status>,
 }
 
-impl Watch {
-    /// Takes in a record that has been written.
-    pub(crate) fn record(&self, record: &Record) {
+impl Observe for Watch {
+    fn record(&mut self, record: &Record) {
         let count = if record.error.is_some() { &self.0.failed } else { &self.0.ok };
         count.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes in where the crawl stands.
-    pub(crate) fn status(&self, status: &Status) {
+    fn status(&mut self, status: &Status) {
         *self.0.status.lock().unwrap_or_else(PoisonError::into_inner) = *status;
     }
+}
 
+impl Watch {
     pub(super) fn draw_on(&self, bar: ProgressBar) -> Option<Clock> {
         let (watch, mut pace) = (self.clone(), Pace::new(Instant::now()));
         Clock::start(FRAME, move || bar.set_message(watch.facts(&mut pace, Instant::now()).lines(width().into()).join("\n")))
