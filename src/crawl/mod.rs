@@ -19,8 +19,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 pub use self::outbox::ORDERED_WINDOW;
-pub use self::stop::{Halt, Stop, Stopper, stop};
 use self::outbox::Outbox;
+pub use self::stop::{Halt, Stop, Stopper, stop};
 use self::worker::{Shop, work};
 use crate::extract::Extractor;
 use crate::fetch::Fetch;
@@ -97,7 +97,12 @@ const GATHER: Duration = Duration::from_millis(100);
 /// Fetches every target and sends one record for each, until the targets end, the output ends, or a stop or the deadline ends it.
 ///
 /// `status` is told where the crawl stands whenever it is about to wait; `gone` resolves when nobody reads the output any more.
-pub async fn crawl<F: Fetch>(settings: Settings, line: Line<F>, status: impl FnMut(&Status), gone: impl Future<Output = ()>) -> Crawled {
+pub async fn crawl<F: Fetch>(
+    settings: Settings,
+    line: Line<F>,
+    status: impl FnMut(&Status),
+    gone: impl Future<Output = ()>,
+) -> Crawled {
     let now = Instant::now();
     let mut frontier = settings.frontier.clone();
     frontier.window = frontier.window.max(settings.concurrency.saturating_mul(2));

@@ -184,7 +184,8 @@ async fn a_stop_lets_what_is_in_flight_finish_and_starts_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn the_grace_time_cuts_off_what_takes_too_long() {
-    let mut bench = bench(Settings { grace: Duration::from_secs(2), ..settings(2) }, |ticket| after(1500 * ticket.target.index.pow(2)));
+    let mut bench =
+        bench(Settings { grace: Duration::from_secs(2), ..settings(2) }, |ticket| after(1500 * ticket.target.index.pow(2)));
     for (index, url) in (1..).zip(urls(2)) {
         bench.list.send(Read { more: false, ..target(index, &url) }).await.unwrap();
     }

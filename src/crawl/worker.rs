@@ -51,10 +51,12 @@ async fn read<F: Fetch>(shop: &Arc<Shop<F>>, page: Page) -> Result<Row, Failure>
     let (extract, max_body) = (Arc::clone(&shop.extract), shop.max_body);
     #[expect(clippy::disallowed_methods, reason = "this is the crawl's worker: it awaits the thread's answer")]
     let reading = tokio::task::spawn_blocking(move || digest(&extract, page, max_body));
-    reading.await.unwrap_or_else(|error| Err(error.try_into_panic().map_or_else(
-        |error| Failure::new(ErrorKind::Internal, format!("a page was dropped unread: {error}")),
-        |panic| internal(&*panic),
-    )))
+    reading.await.unwrap_or_else(|error| {
+        Err(error.try_into_panic().map_or_else(
+            |error| Failure::new(ErrorKind::Internal, format!("a page was dropped unread: {error}")),
+            |panic| internal(&*panic),
+        ))
+    })
 }
 
 fn digest(extract: &Extractor, mut page: Page, max_body: u64) -> Result<Row, Failure> {

@@ -277,7 +277,8 @@ fn duration(text: &str) -> Result<Duration, String> {
     let text = text.trim();
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let time = seconds.or_else(|| humantime::parse_duration(text).ok());
-    time.filter(|time| *time <= LONGEST).ok_or_else(|| "a time is 500ms, 10s, 2m, 1h or a number of seconds, a year at most".to_owned())
+    time.filter(|time| *time <= LONGEST)
+        .ok_or_else(|| "a time is 500ms, 10s, 2m, 1h or a number of seconds, a year at most".to_owned())
 }
 
 fn size(text: &str) -> Result<u64, String> {
@@ -320,7 +321,8 @@ mod tests {
             let (meant, plain) = (format!("{:?}", plan.fetch), format!("{:?}", Plan::default().fetch));
             assert_eq!(meant, plain, "{id}");
             let seedless = |plan: Plan| scrape::crawl::Settings {
-                frontier: scrape::frontier::Settings { seed: 0, ..plan.crawl.frontier }, ..plan.crawl
+                frontier: scrape::frontier::Settings { seed: 0, ..plan.crawl.frontier },
+                ..plan.crawl
             };
             assert_eq!(format!("{:?}", seedless(plan)), format!("{:?}", seedless(Plan::default())), "{id}");
         }

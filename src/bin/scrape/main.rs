@@ -71,7 +71,11 @@ async fn run(mut plan: Plan, mode: Option<DemoMode>, terminal: &Terminal) -> Res
     };
     if let Some(site) = &site {
         if mode == Some(DemoMode::Serve) {
-            return Ok(if generate::lines(&site.urls()).map_err(|error| (Exit::Broken, error))? { signals.next().await } else { Exit::Success });
+            return Ok(if generate::lines(&site.urls()).map_err(|error| (Exit::Broken, error))? {
+                signals.next().await
+            } else {
+                Exit::Success
+            });
         }
         plan.source.inputs = site.urls().into_iter().map(scrape::Origin::Url).collect();
     }
@@ -118,7 +122,11 @@ fn fit_to_file_limit(plan: &mut Plan) {
     let Some(files) = getrlimit(Resource::Nofile).current else { return };
     let fits = usize::try_from(files.saturating_sub(OURS)).unwrap_or(usize::MAX).max(1);
     if plan.crawl.concurrency > fits {
-        tracing::warn!(asked = plan.crawl.concurrency, fits, "the limit of open files (ulimit -n) lets fewer requests run at a time");
+        tracing::warn!(
+            asked = plan.crawl.concurrency,
+            fits,
+            "the limit of open files (ulimit -n) lets fewer requests run at a time"
+        );
         plan.crawl.concurrency = fits;
     }
 }

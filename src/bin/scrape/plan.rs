@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 use anyhow::bail;
-use scrape::source::Entry;
 use scrape::sink::FormatEntry;
+use scrape::source::Entry;
 use scrape::{Destination, Existing, Origin, Plan};
 
 use crate::args::Args;
@@ -29,7 +29,9 @@ fn source(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
     source.inputs = args.inputs.iter().map(|input| Origin::from_arg(input)).collect();
     if args.inputs.is_empty() && args.demo.is_none() {
         if io::stdin().is_terminal() {
-            bail!("nothing to fetch: give a file of URLs, a URL, or pipe a list in\n\n    scrape urls.txt\n    scrape https://example.com/\n    scrape --demo");
+            bail!(
+                "nothing to fetch: give a file of URLs, a URL, or pipe a list in\n\n    scrape urls.txt\n    scrape https://example.com/\n    scrape --demo"
+            );
         }
         source.inputs = vec![Origin::Stdin];
     }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::ProgressBar;
-use scrape::{Observe, Record};
 use scrape::model::Status;
+use scrape::{Observe, Record};
 
 use super::canvas::width;
 use super::clock::Clock;

@@ -1,0 +1,80 @@
+//! A parsed page, as the extractors see it.
+
+use std::cell::OnceCell;
+
+use scraper::{ElementRef, Html};
+use url::Url;
+
+use super::limits::Limits;
+use super::parse::parse;
+use crate::model::Failure;
+
+/// A parsed page. It lives within one call of [`Extractor::run`](super::Extractor::run) and never leaves its thread.
+#[derive(Debug)]
+pub struct Document<'a> {
+    html: Html,
+    url: &'a Url,
+    base: OnceCell<Url>,
+    pub(super) limits: Limits,
+}
+
+impl<'a> Document<'a> {
+    /// Parses a page that was found at `url`.
+    pub(super) fn new(text: &str, url: &'a Url, limits: Limits) -> Result<Self, Failure> {
+        Ok(Self { html: parse(text, &limits)?, url, base: OnceCell::new(), limits })
+    }
+
+    /// All elements, in document order. (The tree's own list is in the order of creation, which misplaced tags disturb.)
+    pub(super) fn elements(&self) -> impl Iterator<Item = ElementRef<'_>> {
+        self.html.tree.root().descendants().filter_map(ElementRef::wrap)
+    }
+
+    /// A link made absolute; what cannot be joined stays as it is.
+    pub(super) fn absolute(&self, link: &str) -> String {
+        let base = self.base.get_or_init(|| self.find_base());
+        base.join(link.trim_ascii()).map_or_else(|_| link.to_owned(), String::from)
+    }
+
+    /// What links are relative to: the first `<base href>`, itself relative to the page. A user and password of the page's
+    /// URL are left out, because links are written to the output.
+    fn find_base(&self) -> Url {
+        let mut url = self.url.clone();
+        // Both fail only for URLs that cannot have a user.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        let base = self.elements().filter(|element| element.value().name() == "base").find_map(|base| base.attr("href"));
+        base.and_then(|href| url.join(href.trim_ascii()).ok()).unwrap_or(url)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{one, page};
+    use crate::model::Page;
+
+    #[test]
+    fn links_are_absolute() {
+        for (html, link) in [
+            ("<a href=' \n c?d \t'>", "http://a.example/dir/c?d"),
+            ("<a href=''>", "http://a.example/dir/page"),
+            ("<a href='#x'>", "http://a.example/dir/page#x"),
+            ("<a href='//b.example/ü'>", "http://b.example/%C3%BC"),
+            ("<a href='mailto:a@b.example'>", "mailto:a@b.example"),
+            ("<a href='http://[::1/ '>", "http://[::1/ "),
+            ("<base><base href=/x/><base href=/y/><a href=z>", "http://a.example/x/z"),
+            ("<base href='http://[/'><a href=z>", "http://a.example/dir/z"),
+            ("<base href='data:x,y'><a href=z>", "z"),
+        ] {
+            assert_eq!(one("x=a::attr(href)", html), link, "{html}");
+        }
+        assert_eq!(one("x=img::attr( SRC )", "<img src=i.png>"), "http://a.example/dir/i.png");
+        assert_eq!(one("x=a::attr(title)", "<a title=' c '>"), " c ", "other attributes stay verbatim");
+    }
+
+    #[test]
+    fn a_password_does_not_travel_into_the_links() {
+        let page = Page { url: "http://ann:secret@a.example/b/".parse().unwrap(), ..page(b"<a href=c>") };
+        let extractor = super::super::tests::extractor(&["x=a::attr(href)"]);
+        assert_eq!(extractor.run(&page).unwrap().get("x").unwrap(), "http://a.example/b/c");
+    }
+}

@@ -1,0 +1,153 @@
+//! Page → fields: the third step of a worker, between the fetch and the record (source ▸ **crawl** ▸ sink).
+//!
+//! Synchronous and pure CPU: it may be called inline or on a blocking thread. What one page may cost is bounded whatever
+//! the page holds (see [`Settings`]); a page that costs more is a failure, never a page read in part.
+
+mod charset;
+mod css;
+mod document;
+mod field;
+mod limits;
+mod parse;
+mod selector;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::model::{Data, Failure, Page};
+
+pub use document::Document;
+pub use field::{Fault, Field, FieldError};
+use limits::Limits;
+
+/// What is read from every page, and what one page may cost.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The fields, in the order of the record. Default: `title=title`.
+    pub fields: Vec<Field>,
+    /// Whether pages are parsed at all; without it no field is extracted. Default: true.
+    pub parse: bool,
+    /// How many elements deep a page may nest. Default: 512, which is where browsers stop too.
+    pub max_depth: usize,
+    /// How many nodes a page may build: markup can make the parser repeat elements, so the size of the body is no bound.
+    /// Default: 2 000 000, which is about 300 MiB.
+    pub max_nodes: usize,
+    /// How many bytes the values of a page may have, if that is more than four times its body. Default: 64 MiB.
+    pub max_values: usize,
+    /// How much CPU time parsing a page and matching its fields may take. Default: 5 s.
+    pub max_time: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let title = "title=title".parse().expect("a type selector is a selector");
+        Self {
+            fields: vec![title],
+            parse: true,
+            max_depth: 512,
+            max_nodes: 2_000_000,
+            max_values: 64 << 20,
+            max_time: Duration::from_secs(5),
+        }
+    }
+}
+
+/// One way to read values from a page, compiled once and used for every page.
+pub trait Extract: fmt::Debug + Send + Sync {
+    /// The values in document order, at most `limit` of them.
+    ///
+    /// # Errors
+    /// The page costs more than its limits allow.
+    fn values(&self, document: &Document<'_>, limit: usize) -> Result<Vec<String>, Failure>;
+}
+
+/// A kind of extractor: an entry of [`EXTRACTORS`].
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// What stands before the selector, `NAME=KIND:SELECTOR`; the first kind of the table needs no prefix.
+    pub name: &'static str,
+    /// What it reads, in the words of `--help`.
+    pub meaning: &'static str,
+    /// Compiles a selector.
+    pub compile: fn(&str) -> Result<Arc<dyn Extract>, Fault>,
+}
+
+/// All kinds of extractors. A new one is a file beside this one and an entry here.
+pub static EXTRACTORS: &[Kind] = &[css::KIND];
+
+/// Reads the fields of a page. Compiled once, shared by all workers.
+///
+/// ```
+/// use scrape::extract::{Extractor, Settings};
+/// # use scrape::model::Page;
+/// let fields = vec!["title=h1".parse().unwrap(), "links[]=a::attr(href)".parse().unwrap()];
+/// let extractor = Extractor::new(Settings { fields, ..Settings::default() }).unwrap();
+/// # let url = "http://a.example/b/".parse().unwrap();
+/// # let body = b"<h1> A\n&amp; B </h1><a href=c>d</a>".to_vec();
+/// # let page = Page { url, status: 200, content_type: None, body, codings: vec![] };
+/// let data = extractor.run(&page).unwrap();
+/// assert_eq!(data.get("title").unwrap(), "A & B");
+/// assert_eq!(data.get("links").unwrap()[0], "http://a.example/b/c");
+/// ```
+#[derive(Debug)]
+pub struct Extractor {
+    settings: Settings,
+}
+
+impl Extractor {
+    /// An extractor for these settings.
+    ///
+    /// # Errors
+    /// Two fields have one name.
+    pub fn new(mut settings: Settings) -> Result<Self, FieldError> {
+        if !settings.parse {
+            settings.fields.clear();
+        }
+        let mut names = HashSet::new();
+        match settings.fields.iter().find(|field| !names.insert(field.name())) {
+            Some(field) => Err(FieldError::Twice { name: field.name().clone() }),
+            None => Ok(Self { settings }),
+        }
+    }
+
+    /// The names of the fields, in the order of the record.
+    #[must_use]
+    pub fn names(&self) -> Vec<Arc<str>> {
+        self.settings.fields.iter().map(|field| field.name().clone()).collect()
+    }
+
+    /// Whether there is nothing to read, so that [`run`](Self::run) costs nothing.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.settings.fields.is_empty()
+    }
+
+    /// The fields of a page whose body is already free of content codings. A page that is no HTML or XML has all fields,
+    /// without values.
+    ///
+    /// # Errors
+    /// The page costs more than its limits allow: `too_large`.
+    pub fn run(&self, page: &Page) -> Result<Data, Failure> {
+        let fields = &self.settings.fields;
+        if fields.is_empty() || !charset::is_markup(page) {
+            return Ok(Data(fields.iter().map(|field| (field.name().clone(), field.nothing())).collect()));
+        }
+        let read = || -> Result<Vec<(Arc<str>, Value)>, Failure> {
+            let limits = Limits::new(&self.settings, page.body.len());
+            let document = Document::new(&charset::decode(page), &page.url, limits)?;
+            fields.iter().map(|field| Ok((field.name().clone(), field.read(&document)?))).collect()
+        };
+        read().map(Data).map_err(|failure| Failure {
+            status: Some(page.status),
+            content_type: page.content_type.clone(),
+            ..failure
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+use std::thread;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::limits::cpu_time;
+use super::*;
+use crate::model::ErrorKind;
+
+/// A page at `http://a.example/dir/page` without a type.
+pub(super) fn page(body: &[u8]) -> Page {
+    let url = "http://a.example/dir/page".parse().unwrap();
+    Page { url, status: 200, content_type: None, body: body.to_vec(), codings: Vec::new() }
+}
+
+pub(super) fn extractor(fields: &[&str]) -> Extractor {
+    let fields = fields.iter().map(|field| field.parse().unwrap()).collect();
+    Extractor::new(Settings { fields, ..Settings::default() }).unwrap()
+}
+
+/// The value of a field.
+pub(super) fn one(field: &str, html: &str) -> Value {
+    extractor(&[field]).run(&page(html.as_bytes())).unwrap().0.remove(0).1
+}
+
+/// The values of a list.
+pub(super) fn all(field: &str, html: &str) -> Vec<String> {
+    serde_json::from_value(one(field, html)).unwrap()
+}
+
+#[test]
+fn every_field_has_its_key_in_the_order_asked_for() {
+    let extractor = extractor(&["z=h2", "a[]=h1", "m=h1::attr(id)", "l[]=h2"]);
+    let data = extractor.run(&page(b"<h1>1</h1><h1>2</h1>")).unwrap();
+    assert_eq!(serde_json::to_string(&data).unwrap(), r#"{"z":null,"a":["1","2"],"m":null,"l":[]}"#);
+    assert_eq!(extractor.names(), ["z", "a", "m", "l"].map(Arc::from));
+}
+
+#[test]
+fn what_is_no_markup_has_all_fields_without_values() {
+    let extractor = extractor(&["x=title", "y[]=title"]);
+    for (content_type, body) in [("image/png", &b"<title>x</title>"[..]), ("application/json", b"{}"), ("", b"\x89PNG\0")] {
+        let data = extractor.run(&Page { content_type: Some(content_type.into()), ..page(body) }).unwrap();
+        assert_eq!(json!(data), json!({"x": null, "y": []}), "{content_type}");
+    }
+    assert_eq!(json!(extractor.run(&page(b"")).unwrap()), json!({"x": null, "y": []}));
+}
+
+#[test]
+fn the_title_is_the_default_and_without_parsing_there_is_nothing() {
+    let default = Extractor::new(Settings::default()).unwrap();
+    assert_eq!(json!(default.run(&page(b"<title>a\n b</title>")).unwrap()), json!({"title": "a b"}));
+    assert!(!default.is_idle());
+    let idle = Extractor::new(Settings { parse: false, ..Settings::default() }).unwrap();
+    assert!(idle.is_idle() && idle.names().is_empty());
+    assert_eq!(idle.run(&page(b"<title>a</title>")).unwrap(), Data::default());
+}
+
+#[test]
+fn two_fields_cannot_have_one_name() {
+    let fields = vec!["x=a".parse().unwrap(), "x[]=b".parse().unwrap()];
+    let error = Extractor::new(Settings { fields, ..Settings::default() }).unwrap_err();
+    assert_eq!(error, FieldError::Twice { name: "x".into() });
+}
+
+#[test]
+fn an_extractor_is_shared_by_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Extractor>();
+}
+
+#[test]
+fn every_kind_in_the_table_is_found_by_its_name() {
+    for kind in EXTRACTORS {
+        assert!(!kind.meaning.is_empty());
+        assert!(format!("x={}:a", kind.name).parse::<Field>().is_ok(), "{}", kind.name);
+    }
+}
+
+/// What becomes of a page, and the CPU time that it took, dropping included. On the stack of a worker: 2 MiB.
+fn cost(body: &str, max_time: Duration) -> (Result<Data, Failure>, Duration) {
+    let fields = ["title=title", "a[]=:not(a):has(b i) > *", "b[]=* *::attr(href)", "c=body"];
+    let settings = Settings { max_time, ..extractor(&fields).settings };
+    let extractor = Extractor::new(settings).unwrap();
+    let page = page(body.as_bytes());
+    let run = || {
+        let start = cpu_time();
+        let result = extractor.run(&page);
+        (result, cpu_time().saturating_sub(start))
+    };
+    thread::scope(|scope| thread::Builder::new().stack_size(2 << 20).spawn_scoped(scope, run).unwrap().join().unwrap())
+}
+
+fn each(count: usize, piece: impl Fn(usize) -> String) -> String {
+    (0..count).fold(String::new(), |text, n| text + &piece(n))
+}
+
+#[test]
+fn a_flood_of_nesting_ends_at_once_as_too_large() {
+    let shallow_again = format!("{}{}", "<i>".repeat(520), "</i>".repeat(520));
+    for flood in [
+        "<div>".repeat(1_000_000),
+        "<ul><li>".repeat(100_000),
+        "<b>".repeat(200_000),
+        "<div>".repeat(30_000) + &"</p>".repeat(30_000),
+        "<table><tr><td>".repeat(20_000),
+        "<svg><g>".repeat(20_000),
+        "<template>".repeat(20_000),
+        each(50_000, |n| format!("<font a{n}><p>")),
+        shallow_again.clone(),
+        format!("{shallow_again}{}", "<p>shallow</p>".repeat(1000)),
+    ] {
+        let (result, time) = cost(&flood, Duration::from_secs(5));
+        let failure = result.expect_err(&flood[..60]);
+        assert_eq!(failure.kind, ErrorKind::TooLarge);
+        assert!(failure.message.contains("deeper than 512"), "{}: {failure}", &flood[..60]);
+        assert_eq!(failure.status, Some(200));
+        assert!(time < Duration::from_secs(2), "{}: {time:?}", &flood[..60]);
+    }
+}
+
+#[test]
+fn a_page_as_deep_as_allowed_is_read_also_by_selectors_that_look_inside() {
+    // html and body are the first two.
+    let deep = |levels: usize| format!("<title>t</title>{}<b><i>x", "<div>".repeat(levels - 4));
+    let (result, _) = cost(&deep(512), Duration::from_secs(5));
+    assert_eq!(result.unwrap().get("c"), Some(&json!("x")));
+    assert!(cost(&deep(513), Duration::from_secs(5)).0.is_err());
+}
+
+#[test]
+fn floods_that_stay_shallow_end_as_data_or_within_the_time() {
+    let attributes = each(60_000, |n| format!(" a{n}=x"));
+    let wide = "<p>x</p>".repeat(100_000);
+    for (flood, whole) in [
+        (format!("<title>t</title><p{attributes}>"), false),
+        (format!("<title>t</title>{}{}", "<div>".repeat(400), "</p>".repeat(200_000)), false),
+        (format!("<title>t</title>{}{}", "<b><i>".repeat(200), "</b></i>".repeat(20_000)), false),
+        (format!("<title>t</title>{wide}"), true),
+        (format!("<title>t</title>{}", "<table><div>".repeat(20_000)), true),
+        (format!("<title>t</title>{}", "<a><p>".repeat(50_000)), true),
+        (format!("<title>t</title><!--{}", "x".repeat(3_000_000)), true),
+        (format!("<title>t</title><a href='{}", "x".repeat(3_000_000)), true),
+        (format!("<title>{}", "t".repeat(3_000_000)), true),
+        (format!("<title>t</title>{}", "&amp;&nosuch;".repeat(200_000)), true),
+        (format!("<title>t</title>{}", "</p".repeat(100_000)), true),
+    ] {
+        let seconds = if whole { 5 } else { 1 };
+        let (result, time) = cost(&flood, Duration::from_secs(seconds));
+        let name = &flood[..40];
+        match result {
+            Ok(data) => assert!(data.get("title").unwrap().as_str().is_some_and(|title| title.starts_with('t')), "{name}"),
+            Err(failure) => {
+                assert!(!whole, "{name}: {failure}");
+                assert_eq!(failure.kind, ErrorKind::TooLarge);
+                assert!(failure.message.contains("of CPU time"), "{name}: {failure}");
+            }
+        }
+        assert!(time < Duration::from_secs(seconds + 4), "{name}: {time:?}");
+    }
+}
+
+#[test]
+fn the_time_bounds_parsing_and_matching() {
+    let rows = "<p>x</p>".repeat(40_000);
+    let fields = vec!["x=h1 ~ p".parse().unwrap()]; // without an h1 each p asks all those before it
+    let settings = Settings { fields, max_time: Duration::from_millis(400), ..Settings::default() };
+    let failure = Extractor::new(settings.clone()).unwrap().run(&page(rows.as_bytes())).unwrap_err();
+    assert_eq!(failure.kind, ErrorKind::TooLarge);
+    assert!(failure.message.contains("more than 400ms of CPU time"), "{failure}");
+    let failure =
+        Extractor::new(Settings { max_time: Duration::ZERO, ..settings }).unwrap().run(&page(rows.as_bytes())).unwrap_err();
+    assert!(failure.message.contains("parsing its first 4096 of 320000 bytes"), "{failure}");
+}
+
+#[test]
+fn a_page_that_makes_the_parser_repeat_elements_is_bounded_by_its_nodes() {
+    let formats = each(400, |n| format!("<b {n}=x>"));
+    let settings = Settings { max_nodes: 50_000, ..Settings::default() };
+    let flood = format!("<p>{formats}{}", "<p>x".repeat(10_000));
+    let failure = Extractor::new(settings).unwrap().run(&page(flood.as_bytes())).unwrap_err();
+    assert!(failure.message.contains("more than 50000 nodes"), "{failure}");
+}
+
+proptest! {
+    #[test]
+    fn any_soup_of_tags_gives_every_key_in_order(soup in soup()) {
+        let extractor = extractor(&["t=title", "a[]=a::attr(href)", "h=*:has(b):not(table *)::html", "p[]=td ~ *, li:nth-last-child(odd)"]);
+        let data = extractor.run(&html(&soup)).unwrap();
+        prop_assert!(data.0.iter().map(|(name, _)| &**name).eq(["t", "a", "h", "p"]));
+        prop_assert!(data.get("t").unwrap().is_null() || data.get("t").unwrap().is_string());
+        prop_assert!(data.get("p").unwrap().is_array());
+    }
+
+    /// Tables and formatting elements move nodes about; a cap that soups reach shows whether any of it slips through.
+    #[test]
+    fn no_soup_is_read_that_is_deeper_than_the_cap(soup in soup()) {
+        let tree = scraper::Html::parse_document(&soup).tree;
+        let depth = |node: scraper::ElementRef<'_>| node.ancestors().count();
+        let deepest = tree.root().descendants().filter_map(scraper::ElementRef::wrap).map(depth).max().unwrap();
+        let settings = Settings { max_depth: 8, ..Settings::default() };
+        let result = Extractor::new(settings).unwrap().run(&html(&soup));
+        prop_assert!(deepest <= 8 || result.is_err(), "{deepest}");
+        // A node may have been deeper before it was moved up, so only what never nests is sure to be read.
+        prop_assert!(soup.matches('<').count() > 2 || result.is_ok());
+    }
+}
+
+fn html(text: &str) -> Page {
+    Page { content_type: Some("text/html".to_owned()), ..page(text.as_bytes()) }
+}
+
+fn soup() -> impl Strategy<Value = String> {
+    let names = "(html|head|body|title|table|tr|td|a|b|i|p|div|ul|li|svg|math|style|script|template|select|option|form|frameset|textarea|plaintext|base)";
+    let regex = |pattern: &str| prop::string::string_regex(pattern).unwrap();
+    let piece = prop_oneof![
+        5 => regex(&format!("<{names}( href=?[a-z/:]{{0,4}})?>")),
+        3 => regex(&format!("</{names}>")),
+        1 => "[a-z &;é\0]{0,5}",
+        1 => prop::sample::select(vec!["<!--", "-->", "<![CDATA[", "]]>", "<!doctype html>", "<?x", "\u{feff}", "&#0;", "<a href='"]).prop_map(String::from),
+    ];
+    prop::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
