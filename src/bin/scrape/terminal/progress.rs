@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn records_are_counted_by_how_they_ended() {
-        let watch = Watch::default();
+        let mut watch = Watch::default();
         let record = |error| Record {
             index: 1,
             url: "http://a.example/".to_owned(),
