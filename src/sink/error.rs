@@ -15,9 +15,9 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
-    /// The file's extension names no format.
-    #[error("the name {} says no format: it would end in {}, or -f would say one of {}", .path.display(), known_extensions(), known_names())]
-    UnknownExtension {
+    /// The file's extension names a format that is not written.
+    #[error("{} would not be what its name says: the formats are {}, or -f names one of {}", .path.display(), known_extensions(), known_names())]
+    ForeignExtension {
         /// The file.
         path: PathBuf,
     },
@@ -93,7 +93,7 @@ impl Error {
     pub const fn is_usage(&self) -> bool {
         match self {
             Self::Exists { .. }
-            | Self::UnknownExtension { .. }
+            | Self::ForeignExtension { .. }
             | Self::Clash { .. }
             | Self::Columns { .. }
             | Self::NoArray { .. } => true,

@@ -155,16 +155,24 @@ impl FormatEntry {
         FORMATS.iter().find(|format| format.name == name)
     }
 
-    /// The format that a file's extension means, in either case; JSONL without an extension.
+    /// The format that a file's extension means, in either case; JSONL where it means none (`out`, `today.log`).
     ///
     /// # Errors
-    /// An extension that no format has.
+    /// An extension that promises something which none of the formats is, as `.db` or `.gz`.
     pub fn for_file(path: &Path) -> Result<&'static Self, Error> {
         let Some(extension) = path.extension() else { return Ok(&FORMATS[0]) };
-        let means = |format: &&Self| format.extensions.iter().any(|known| extension.eq_ignore_ascii_case(known));
-        FORMATS.iter().find(means).ok_or_else(|| Error::UnknownExtension { path: path.to_owned() })
+        let is = |known: &&&str| extension.eq_ignore_ascii_case(known);
+        if FOREIGN.iter().any(|foreign| is(&foreign)) {
+            return Err(Error::ForeignExtension { path: path.to_owned() });
+        }
+        Ok(FORMATS.iter().find(|format| format.extensions.iter().any(|known| is(&known))).unwrap_or(&FORMATS[0]))
     }
 }
+
+/// Extensions of formats that are not written: a file of that name with JSONL inside would mislead whoever opens it.
+const FOREIGN: &[&str] = &[
+    "db", "sqlite", "sqlite3", "xls", "xlsx", "ods", "parquet", "arrow", "xml", "html", "yaml", "yml", "gz", "zst", "bz2", "xz", "zip",
+];
 
 /// Checks and opens the output, and writes what comes before the first record. To be called before any request. A named
 /// pipe blocks until somebody reads it.

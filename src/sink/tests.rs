@@ -20,13 +20,15 @@ fn the_file_name_says_the_format() {
     {
         assert_eq!(of(file), name);
     }
-    assert_eq!((of("out"), of("/dev/null"), of(".hidden")), ("jsonl", "jsonl", "jsonl"));
+    for file in ["out", "/dev/null", ".hidden", "today.log", "out.txt", "out."] {
+        assert_eq!(of(file), "jsonl", "{file}");
+    }
 }
 
 #[test]
-fn an_unknown_extension_names_the_known_ones_and_makes_no_file() {
+fn an_extension_that_promises_something_else_is_refused_and_makes_no_file() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["out.txt", "out.db", "out.sqlite", "out."] {
+    for name in ["out.db", "out.SQLITE", "out.xlsx", "out.jsonl.gz"] {
         let path = folder.path().join(name);
         let settings = || Settings { to: Destination::File(path.clone()), ..Settings::default() };
         let error = open(settings(), columns()).err().unwrap();
