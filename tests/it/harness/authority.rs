@@ -66,3 +66,52 @@ impl Authority {
         Arc::new(config)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::sync::Arc;
+
+    use rustls::crypto::ring;
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+    use super::{Authority, Leaf};
+    use crate::harness::{Reply, Site};
+
+    /// What a client that trusts only this authority gets from the site.
+    fn get(site: &Site, authority: &Authority) -> std::io::Result<String> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(authority.file()).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let host = site.url("").replace("https://", "");
+        let session = ClientConnection::new(Arc::new(config), "127.0.0.1".try_into().unwrap()).unwrap();
+        let mut stream = StreamOwned::new(session, TcpStream::connect(&host)?);
+        write!(stream, "GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")?;
+        let mut reply = [0; 12];
+        stream.read_exact(&mut reply)?;
+        Ok(String::from_utf8_lossy(&reply).into_owned())
+    }
+
+    #[test]
+    fn only_a_good_certificate_of_a_trusted_authority_is_answered() {
+        let (trusted, other) = (Authority::new(), Authority::new());
+        for (leaf, asked, good) in [
+            (Leaf::Good, &trusted, true),
+            (Leaf::Good, &other, false),
+            (Leaf::Expired, &trusted, false),
+            (Leaf::OtherHost, &trusted, false),
+        ] {
+            let site = Site::tls(&trusted, leaf);
+            site.page("/", Reply::title("x"));
+            assert_eq!(get(&site, asked).is_ok_and(|reply| reply == "HTTP/1.1 200"), good, "{leaf:?}");
+            assert_eq!(site.hits().len(), usize::from(good));
+        }
+    }
+}

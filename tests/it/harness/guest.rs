@@ -23,7 +23,7 @@ pub(crate) fn answer_the_door(listener: &TcpListener, shared: &Arc<Shared>) {
         let Some(number) = shared.enter(&stream) else { break };
         let shared = Arc::clone(shared);
         guests.push(thread("connection", move || {
-            let mut guest = Guest { shared, number, port, line: stream.try_clone().expect("the process has a descriptor left") };
+            let mut guest = Guest { shared, port, line: stream.try_clone().expect("the process has a descriptor left") };
             guest.serve(stream);
             guest.shared.exit(number); // so that the guest's own handle, dropped now, is the last
         }));
@@ -39,7 +39,6 @@ struct Over;
 /// One connection.
 struct Guest {
     shared: Arc<Shared>,
-    number: usize,
     port: u16,
     /// The bare socket, also under TLS.
     line: TcpStream,
@@ -79,7 +78,7 @@ impl Guest {
 
     /// Notes the request and plays the reply.
     fn answer(&self, request: &Request, wire: &mut dyn Wire) -> Result<(), Over> {
-        let hit = self.shared.arrive(request, self.number, self.port);
+        let hit = self.shared.arrive(request, self.port);
         let handler = self.shared.route(&request.path);
         let steps = if let Some(handler) = &handler {
             handler(request).steps()

@@ -18,7 +18,7 @@ pub(crate) use authority::{Authority, Leaf};
 pub(crate) use codings::{brotli, deflate, gzip, zlib, zstandard};
 pub(crate) use reply::{Gate, Reply};
 pub(crate) use request::Request;
-pub(crate) use run::{Run, Summary, field, records};
+pub(crate) use run::{Run, field, records};
 pub(crate) use scrape::{Live, Work, scrape};
 pub(crate) use site::{Hit, Site};
 

@@ -53,6 +53,12 @@ impl Reply {
         Self { before: Vec::new(), status, headers: Vec::new(), body: Vec::new(), raw: None, drip: None, after: Vec::new() }
     }
 
+    /// The same with another status.
+    pub(crate) fn status_of(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
     /// Status 302 to somewhere.
     pub(crate) fn redirect(to: &str) -> Self {
         Self::status(302).header("Location", to)

@@ -185,7 +185,7 @@ impl Scrape {
         };
         let stdout = child.stdout.take();
         let stderr = child.stderr.take().map(Tap::on);
-        (Live { child, stdin, writer, stdout: None, stderr, lines: 0, start, _work: self.work }, stdout)
+        (Live { child, stdin, writer, stdout: None, stderr, heard: 0, start, _work: self.work }, stdout)
     }
 }
 
@@ -201,7 +201,8 @@ pub(crate) struct Live {
     writer: Option<JoinHandle<()>>,
     stdout: Option<Tap>,
     stderr: Option<Tap>,
-    lines: usize,
+    /// How much of stdout has been taken line by line.
+    heard: usize,
     start: Instant,
     _work: Work,
 }
@@ -222,20 +223,23 @@ impl Live {
     /// Waits for the next line on stdout.
     #[track_caller]
     pub(crate) fn line(&mut self) -> String {
-        let next = self.lines;
-        self.lines += 1;
+        let start = self.heard;
         let whole = |bytes: &[u8]| {
-            let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').skip(next);
-            lines.next().filter(|line| line.ends_with(b"\n")).map(|line| String::from_utf8_lossy(line).trim_end().to_owned())
+            let end = bytes[start..].iter().position(|byte| *byte == b'\n')?;
+            Some(String::from_utf8_lossy(&bytes[start..start + end]).into_owned())
         };
-        self.stdout.as_ref().expect("stdout is read").wait("further line", whole)
+        let line = self.stdout.as_ref().expect("stdout is read").wait("further line", whole);
+        self.heard += line.len() + 1;
+        line
     }
 
-    /// Waits until stderr contains a text.
+    /// Sends a signal and waits until the program has said something about it.
     #[track_caller]
-    pub(crate) fn wait_for_talk(&self, text: &str) {
-        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(text).then_some(());
-        self.stderr.as_ref().expect("stderr is read").wait(text, said);
+    pub(crate) fn signal_and_hear(&self, signal: Signal) {
+        let stderr = self.stderr.as_ref().expect("stderr is read");
+        let before = stderr.wait("talk", |bytes| Some(bytes.len()));
+        self.signal(signal);
+        stderr.wait("answer to the signal", |bytes| (bytes.len() > before).then_some(()));
     }
 
     /// Sends a signal.

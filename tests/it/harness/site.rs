@@ -21,8 +21,6 @@ pub(crate) struct Hit {
     pub(crate) arrived: Instant,
     /// The last moment at which the client cannot yet have had the whole reply.
     pub(crate) ended: Option<Instant>,
-    /// Which connection it came over.
-    pub(crate) connection: usize,
     /// Requests being answered when it arrived, this one included.
     pub(crate) flying: usize,
     /// The same, of this request's host only.
@@ -72,6 +70,18 @@ impl Site {
     /// A site that speaks TLS.
     pub(crate) fn tls(authority: &Authority, leaf: Leaf) -> Self {
         Self::open(1, Shared { tls: Some(authority.server(leaf)), ..Shared::default() })
+    }
+
+    /// A site with pages `/p/1`, `/p/2`, … whose titles are their paths.
+    pub(crate) fn of_pages() -> Self {
+        let site = Self::start();
+        site.on("/p/*", |request| Reply::title(&request.path));
+        site
+    }
+
+    /// A list of the first pages, a line each.
+    pub(crate) fn list(&self, pages: usize) -> String {
+        (1..=pages).map(|page| self.url(&format!("/p/{page}")) + "\n").collect()
     }
 
     fn open(hosts: u8, shared: Shared) -> Self {
@@ -223,7 +233,7 @@ impl Shared {
     }
 
     /// Notes a request; returns its place in the log.
-    pub(crate) fn arrive(&self, request: &Request, connection: usize, port: u16) -> usize {
+    pub(crate) fn arrive(&self, request: &Request, port: u16) -> usize {
         let mut log = lock(&self.log);
         let own = log.flying.entry(request.host().to_owned()).or_default();
         *own += 1;
@@ -231,7 +241,7 @@ impl Shared {
         let flying = log.flying.values().sum();
         let arrived = Instant::now();
         log.faults.extend(request.faults(port));
-        log.hits.push(Hit { request: request.clone(), arrived, ended: None, connection, flying, flying_of_host });
+        log.hits.push(Hit { request: request.clone(), arrived, ended: None, flying, flying_of_host });
         self.changed.notify_all();
         log.hits.len() - 1
     }

@@ -1,10 +1,12 @@
-//! The site's own tests, with a client of bare bytes.
+//! The harness' own tests: the site with a client of bare bytes, the runner with a shell in the program's place.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use super::{Gate, Reply, Site};
+use rustix::process::Signal;
+
+use super::{Gate, Reply, Site, Work, scrape};
 
 fn connect(site: &Site) -> TcpStream {
     let url = site.url("");
@@ -139,4 +141,43 @@ fn broken_http_is_forgiven_where_the_test_means_it() {
     client.write_all(b"\x16\x03\x01").unwrap();
     assert!(hear(&mut client, "\r\n\r\n").contains("400"));
     assert_eq!(site.faults().len(), 1);
+}
+
+#[test]
+fn a_run_has_its_own_folder_environment_and_stdin() {
+    let work = Work::new();
+    work.write("in", "file");
+    let script = "cat in; echo; cat; echo; echo \"$HOME-$LANG-$X\" >&2; printf %s \"$2\" > out; exit 7";
+    let run = work.scrape("a").arg("b c").env("X", "x").stdin("input").shell(script).run().code(7);
+    assert_eq!((run.text(), run.stderr.as_str()), ("file\ninput\n", "-C-x\n"));
+    assert_eq!((work.read("out").as_str(), work.names()), ("b c", vec!["in".to_owned(), "out".to_owned()]));
+}
+
+#[test]
+fn a_live_run_is_heard_line_by_line_and_takes_signals() {
+    let script = "trap 'echo caught >&2; exit 9' INT; echo ready; while read line; do echo \"<$line>\"; done";
+    let mut live = scrape("").open_stdin().shell(script).spawn();
+    assert_eq!(live.line(), "ready");
+    live.write("one\ntwo\n");
+    assert_eq!([live.line(), live.line()], ["<one>", "<two>"]);
+    assert!(live.is_running() && live.peak_memory() > 100_000);
+    live.signal_and_hear(Signal::INT);
+    assert_eq!(live.end().code(9).text(), "ready\n<one>\n<two>\n");
+}
+
+#[test]
+fn an_open_stdin_ends_when_it_is_closed() {
+    let mut live = scrape("").open_stdin().shell("cat").spawn();
+    live.write("x");
+    live.close_stdin();
+    assert_eq!(live.end().code(0).text(), "x");
+}
+
+#[test]
+fn a_run_that_is_forgotten_is_killed() {
+    let mut live = scrape("").shell("echo $$; exec sleep 600").spawn();
+    let process = format!("/proc/{}", live.line());
+    assert!(std::path::Path::new(&process).exists());
+    drop(live);
+    assert!(!std::path::Path::new(&process).exists());
 }
