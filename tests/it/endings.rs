@@ -34,7 +34,7 @@ fn the_first_signal_lets_what_is_in_flight_finish_and_starts_nothing_new() {
         site.page("/slow", Reply::title("slow").behind(&gate));
         let live = scrape(PATIENT).args(["-c", "1"]).stdin(site.list(1) + &site.url("/slow") + "\n" + &site.list(3)).spawn();
         site.wait_for("/slow");
-        live.signal_and_hear(signal);
+        live.signal_and_settle(signal);
         gate.open();
         let run = live.end().code(code);
         assert_eq!(site.paths(), ["/p/1", "/slow"], "nothing new was started");

@@ -24,7 +24,7 @@ fn failed(run: Run, kind: &str, attempts: u64) -> Value {
 fn fails_with(reply: Reply, kind: &str, requests: u64) -> Value {
     let site = Site::start();
     site.page("/x", reply);
-    let record = failed(scrape(RETRYING).args(["--max-body", "10K"]).arg(site.url("/x")).run(), kind, requests);
+    let record = failed(scrape(RETRYING).args(["--max-body", "10240"]).arg(site.url("/x")).run(), kind, requests);
     assert_eq!(site.count("/x") as u64, requests, "requests for {kind}");
     record
 }
@@ -210,7 +210,7 @@ fn a_head_without_end_fails_at_once() {
 fn a_body_of_exactly_the_cap_is_a_page() {
     let site = Site::start();
     site.page("/x", Reply::html("x".repeat(10 * 1024)));
-    let record = scrape("--max-body 10K").arg(site.url("/x")).run().code(0).record();
+    let record = scrape("--max-body 10240").arg(site.url("/x")).run().code(0).record();
     assert_eq!(field(&record, "bytes"), 10 * 1024);
 }
 

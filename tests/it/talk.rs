@@ -28,7 +28,7 @@ fn quiet_is_silent_unless_the_run_itself_breaks() {
     let list = site.list(1) + &site.url("/gone");
     let run = scrape("-q").stdin(&list).run().code(3);
     assert_eq!((run.stderr.as_str(), run.records().len()), ("", 2));
-    assert_eq!(scrape("-q -v --progress log").stdin(&list).run().code(3).stderr, "");
+    assert_eq!(scrape("-q --progress log").stdin(&list).run().code(3).stderr, "");
     assert!(!scrape("-q missing.txt").run().code(1).stderr.is_empty());
     assert!(!scrape("-q --no-such-flag").run().code(2).stderr.is_empty());
 }

@@ -233,13 +233,26 @@ impl Live {
         line
     }
 
-    /// Sends a signal and waits until the program has said something about it.
-    #[track_caller]
-    pub(crate) fn signal_and_hear(&self, signal: Signal) {
-        let stderr = self.stderr.as_ref().expect("stderr is read");
-        let before = stderr.wait("talk", |bytes| Some(bytes.len()));
+    /// Sends a signal and waits until the program has done what it does about it, and sleeps again.
+    pub(crate) fn signal_and_settle(&self, signal: Signal) {
         self.signal(signal);
-        stderr.wait("answer to the signal", |bytes| (bytes.len() > before).then_some(()));
+        // A signal wakes a thread before it counts as sent, and whom that one wakes is awake before it sleeps itself.
+        let mut asleep = 0;
+        while asleep < 3 {
+            asleep = if self.is_asleep() { asleep + 1 } else { 0 };
+            assert!(self.start.elapsed() < LIMIT, "it never comes to rest");
+            std::thread::park_timeout(NAP);
+        }
+    }
+
+    /// Whether all of its threads sleep.
+    fn is_asleep(&self) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("the program is running");
+        let state = |thread: std::io::Result<std::fs::DirEntry>| std::fs::read_to_string(thread?.path().join("stat"));
+        // The state is the first word after the name, which stands in parentheses.
+        threads
+            .map(state)
+            .all(|stat| stat.is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))))
     }
 
     /// Sends a signal.

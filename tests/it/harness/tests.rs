@@ -161,7 +161,7 @@ fn a_live_run_is_heard_line_by_line_and_takes_signals() {
     live.write("one\ntwo\n");
     assert_eq!([live.line(), live.line()], ["<one>", "<two>"]);
     assert!(live.is_running() && live.peak_memory() > 100_000);
-    live.signal_and_hear(Signal::INT);
+    live.signal(Signal::INT);
     assert_eq!(live.end().code(9).text(), "ready\n<one>\n<two>\n");
 }
 
@@ -180,4 +180,16 @@ fn a_run_that_is_forgotten_is_killed() {
     assert!(std::path::Path::new(&process).exists());
     drop(live);
     assert!(!std::path::Path::new(&process).exists());
+}
+
+#[test]
+fn a_signal_is_dealt_with_before_the_test_goes_on() {
+    let work = Work::new();
+    let script = "trap 'echo caught > caught' USR1; echo ready; while :; do read line && exit 0; done";
+    let mut live = work.scrape("").open_stdin().shell(script).spawn();
+    live.line();
+    live.signal_and_settle(Signal::USR1);
+    assert_eq!(work.read("caught"), "caught\n");
+    live.write("\n");
+    live.end().code(0);
 }
