@@ -1,1 +1,22 @@
+//! Whole runs of the real program against strict local sites: each test is a sentence of what its users rely on.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod arch;
+mod decode;
+mod demo;
+mod endings;
+mod errors;
+mod extract;
+mod fair;
+mod harness;
+mod help;
+mod input;
+mod machine;
+mod output;
+mod pace;
+mod readme;
+mod record;
+mod redirect;
+mod retry;
+mod talk;

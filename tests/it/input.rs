@@ -1,0 +1,256 @@
+//! Where targets come from: lists, tables, JSON lines, globs and stdin, well-formed and not.
+
+use serde_json::json;
+
+use crate::harness::{Authority, Leaf, Reply, Run, Site, Work, field, scrape};
+
+/// The `url` of every record, in the order of the input.
+fn urls_in_order(run: &Run) -> Vec<String> {
+    let mut records = run.records();
+    records.sort_by_key(|record| field(record, "index").as_u64());
+    assert!(
+        records.iter().zip(1_u64..).all(|(record, ordinal)| record["index"] == ordinal),
+        "ordinals count from 1 without gaps"
+    );
+    records.iter().map(|record| field(record, "url").as_str().unwrap().to_owned()).collect()
+}
+
+/// The paths that were asked for, sorted.
+fn sorted_paths(site: &Site) -> Vec<String> {
+    let mut paths = site.paths();
+    paths.sort();
+    paths
+}
+
+#[test]
+fn a_list_may_have_a_mark_carriage_returns_blanks_comments_and_no_last_newline() {
+    let site = Site::of_pages();
+    let [one, two, three] = [1, 2, 3].map(|page| site.url(&format!("/p/{page}")));
+    let work = Work::new();
+    work.write("urls.txt", format!("\u{feff}{one}\r\n\r\n# a comment\r\n   \n \t{two}  \t\n#{one}\n\n{three}"));
+    let run = work.scrape("urls.txt").run().code(0);
+    assert_eq!(urls_in_order(&run), [one, two, three]);
+    assert_eq!(sorted_paths(&site), ["/p/1", "/p/2", "/p/3"]);
+    assert_eq!(run.summary().total, 3);
+}
+
+#[test]
+fn a_line_that_is_no_url_is_a_record_that_names_its_place_and_the_list_goes_on() {
+    let site = Site::of_pages();
+    let good = site.url("/p/1");
+    let long = format!("{}{}", site.url("/p/"), "x".repeat(70_000));
+    let bad =
+        ["not a url", "ftp://127.0.0.1/x", "javascript:alert(1)", "http://[::1", "http://127.0.0.1:99999/", "http://", &long];
+    let mut list = b"# first line\n".to_vec();
+    for line in bad {
+        list.extend([line.as_bytes(), b"\n"].concat());
+    }
+    list.extend(b"http://127.0.0.1/\xff\xfe\n");
+    list.extend(good.as_bytes());
+    let work = Work::new();
+    work.write("urls.txt", list);
+    let run = work.scrape("urls.txt").run().code(3);
+    let invalid = bad.len() as u64 + 1;
+    for (index, line) in (1..=invalid).zip(2..) {
+        let record = run.at(index);
+        assert_eq!(field(&record, "error"), "invalid_url", "{record}");
+        let message = field(&record, "error_message").as_str().unwrap();
+        assert!(message.contains(&format!("urls.txt:{line}")), "{message}");
+        assert_eq!(
+            (field(&record, "attempts"), field(&record, "status"), field(&record, "data")),
+            (&json!(0), &json!(null), &json!({}))
+        );
+    }
+    assert_eq!(field(&run.at(invalid + 1), "url"), &good);
+    assert_eq!(site.paths(), ["/p/1"]);
+    let summary = run.summary();
+    assert_eq!((summary.total, summary.ok, summary.failed), (invalid + 1, 1, invalid));
+}
+
+#[test]
+fn a_bare_host_name_is_read_as_https() {
+    let authority = Authority::new();
+    let site = Site::tls(&authority, Leaf::Good);
+    site.page("/x", Reply::title("secure"));
+    let url = site.url("/x");
+    let bare = url.strip_prefix("https://").unwrap();
+    let run = scrape("").env("SSL_CERT_FILE", authority.file()).stdin(bare).run().code(0);
+    let record = run.record();
+    assert_eq!((field(&record, "url"), field(&record, "final_url")), (&json!(bare), &json!(url)));
+    assert_eq!(field(&record, "data.title"), "secure");
+}
+
+#[test]
+fn the_other_columns_of_a_csv_travel_to_the_record_in_their_order() {
+    let site = Site::of_pages();
+    let (one, two) = (site.url("/p/1"), site.url("/p/2"));
+    let work = Work::new();
+    work.write("urls.csv", format!("zip,url,name\r\n007,{one},\"a, \"\"b\"\"\nc\"\r\n,{two},é\r\n"));
+    let run = work.scrape("urls.csv").run().code(0);
+    assert_eq!(urls_in_order(&run), [one, two]);
+    assert_eq!(serde_json::to_string(field(&run.at(1), "input")).unwrap(), r#"{"zip":"007","name":"a, \"b\"\nc"}"#);
+    assert_eq!(serde_json::to_string(field(&run.at(2), "input")).unwrap(), r#"{"zip":"","name":"é"}"#);
+}
+
+#[test]
+fn a_tsv_is_known_by_its_name_and_any_table_by_the_flag() {
+    let site = Site::of_pages();
+    let url = site.url("/p/1");
+    let work = Work::new();
+    work.write("urls.tsv", format!("link\tid\n{url}\ta,b\n"));
+    let by_name = work.scrape("--url-field link urls.tsv").run().code(0);
+    let by_flag = scrape("--input-format csv --url-field link -").stdin(format!("id,link\n\"a,b\",{url}\n")).run().code(0);
+    for run in [by_name, by_flag] {
+        let record = run.record();
+        assert_eq!((field(&record, "url"), field(&record, "input")), (&json!(url), &json!({"id": "a,b"})));
+    }
+}
+
+#[test]
+fn a_table_without_the_column_of_the_urls_names_those_it_has() {
+    let site = Site::of_pages();
+    let work = Work::new();
+    work.write("urls.csv", format!("address,name\n{},x\n", site.url("/p/1")));
+    let run = work.scrape("urls.csv").run().code(2);
+    assert!(run.stderr.contains("address") && run.stderr.contains("--url-field"), "{}", run.stderr);
+    assert!(site.hits().is_empty() && run.stdout.is_empty());
+}
+
+#[test]
+fn the_other_members_of_a_json_line_travel_as_they_are_and_a_bad_line_is_a_record() {
+    let site = Site::of_pages();
+    let url = site.url("/p/1");
+    let work = Work::new();
+    let lines = [&format!(r#"{{"z":[1,{{"b":null}}],"url":"{url}","a":1.5}}"#), "{broken", r#"{"a":1}"#, r#"{"url":7}"#, ""];
+    work.write("urls.jsonl", lines.join("\n"));
+    let run = work.scrape("urls.jsonl").run().code(3);
+    assert_eq!(serde_json::to_string(field(&run.at(1), "input")).unwrap(), r#"{"z":[1,{"b":null}],"a":1.5}"#);
+    for (index, line) in [(2, 2), (3, 3), (4, 4)] {
+        let record = run.at(index);
+        assert_eq!(field(&record, "error"), "invalid_url");
+        assert!(field(&record, "error_message").as_str().unwrap().contains(&format!("urls.jsonl:{line}")), "{record}");
+    }
+    assert_eq!(run.records().len(), 4);
+    assert!(!run.text().lines().next().unwrap().is_empty());
+}
+
+#[test]
+fn a_list_has_no_input_member() {
+    let site = Site::of_pages();
+    let run = scrape("").arg(site.url("/p/1")).run().code(0);
+    assert!(run.record().get("input").is_none());
+}
+
+#[test]
+fn the_globs_of_a_url_argument_expand_as_curl_has_them() {
+    let site = Site::of_pages();
+    for (glob, paths) in [
+        ("/p/{a,b}[1-2]", &["/p/a1", "/p/a2", "/p/b1", "/p/b2"][..]),
+        ("/p/[001-010:5]", &["/p/001", "/p/006"]),
+        ("/p/[a-c]", &["/p/a", "/p/b", "/p/c"]),
+        ("/p/[8-11]", &["/p/10", "/p/11", "/p/8", "/p/9"]),
+    ] {
+        let before = site.hits().len();
+        let run = scrape("").arg(site.url(glob)).run().code(0);
+        let mut asked = site.paths().split_off(before);
+        asked.sort();
+        assert_eq!(asked, paths, "{glob}");
+        assert_eq!(urls_in_order(&run).len(), paths.len(), "{glob}");
+    }
+}
+
+#[test]
+fn a_broken_glob_is_a_usage_error_before_any_request() {
+    let site = Site::of_pages();
+    for glob in ["/p/[9-1]", "/p/{a,b", "/p/[1-"] {
+        let run = scrape("").arg(site.url(glob)).run().code(2);
+        assert!(!run.stderr.is_empty() && run.stdout.is_empty(), "{glob}");
+    }
+    assert!(site.hits().is_empty());
+}
+
+#[test]
+fn globs_in_a_list_expand_only_when_asked_for() {
+    let site = Site::of_pages();
+    let line = site.url("/p/[1-2]");
+    assert_eq!(urls_in_order(&scrape("").stdin(&line).run().code(0)), std::slice::from_ref(&line));
+    assert_eq!(site.paths(), ["/p/[1-2]"]);
+    assert_eq!(urls_in_order(&scrape("--glob -").stdin(&line).run().code(0)), [site.url("/p/1"), site.url("/p/2")]);
+}
+
+#[test]
+fn records_stream_while_stdin_is_still_open() {
+    let site = Site::of_pages();
+    let mut live = scrape("-").open_stdin().spawn();
+    for page in ["/p/1", "/p/2"] {
+        let url = site.url(page);
+        live.write(format!("{url}\n"));
+        assert!(live.line().contains(&format!("\"url\":\"{url}\"")));
+    }
+    live.close_stdin();
+    assert_eq!(live.end().code(0).summary().ok, 2);
+}
+
+#[test]
+fn several_inputs_are_read_in_their_order_with_stdin_and_urls_among_them() {
+    let site = Site::of_pages();
+    let urls: Vec<_> = (1..=4).map(|page| site.url(&format!("/p/{page}"))).collect();
+    let work = Work::new();
+    work.write("a.txt", &urls[0]).write("b.csv", format!("url,n\n{},x\n", urls[2]));
+    let run = work.scrape("a.txt - b.csv").arg(&urls[3]).stdin(&urls[1]).run().code(0);
+    assert_eq!(urls_in_order(&run), urls);
+}
+
+#[test]
+fn without_an_input_a_piped_stdin_is_read() {
+    let site = Site::of_pages();
+    assert_eq!(scrape("").stdin(site.list(3)).run().code(0).records().len(), 3);
+    let empty = scrape("").stdin("").run().code(0);
+    assert_eq!((empty.text(), empty.summary().total), ("", 0));
+}
+
+#[test]
+fn repeated_urls_are_fetched_each_time_unless_they_are_to_be_unique() {
+    let site = Site::of_pages();
+    let list = site.list(2).repeat(2);
+    let run = scrape("").stdin(&list).run().code(0);
+    assert_eq!((run.records().len(), site.count("/p/1"), run.summary().skipped), (4, 2, 0));
+    let work = Work::new();
+    work.write("a.txt", &list).write("b.txt", site.list(3));
+    let run = work.scrape("--unique a.txt b.txt").run().code(0);
+    assert_eq!((run.records().len(), site.count("/p/1"), site.count("/p/3")), (3, 3, 1));
+    let summary = run.summary();
+    assert_eq!((summary.total, summary.ok, summary.skipped), (7, 3, 4));
+}
+
+#[test]
+fn a_limit_ends_the_reading() {
+    let site = Site::of_pages();
+    let run = scrape("--limit 2").arg(site.url("/p/[1-1000000000]")).run().code(0);
+    assert_eq!(urls_in_order(&run), [site.url("/p/1"), site.url("/p/2")]);
+    assert_eq!((site.hits().len(), run.summary().total), (2, 2));
+}
+
+#[test]
+fn an_input_that_cannot_be_read_breaks_the_run_and_is_named() {
+    let site = Site::of_pages();
+    let work = Work::new();
+    std::fs::create_dir(work.path("folder.txt")).unwrap();
+    for name in ["missing.txt", "folder.txt"] {
+        let run = work.scrape(name).run().code(1);
+        assert!(run.stderr.contains(name), "{}", run.stderr);
+        assert!(run.stdout.is_empty());
+    }
+    work.write("urls.txt", site.url("/p/1"));
+    work.scrape("urls.txt missing.txt").run().code(1);
+    assert!(site.hits().is_empty(), "before any request where that is possible");
+}
+
+#[test]
+fn a_secret_in_the_input_is_used_and_not_shown() {
+    let site = Site::of_pages();
+    let url = site.url("/p/1").replace("http://", "http://ann:s3cr3t@");
+    let run = scrape("").stdin(&url).run().code(0);
+    assert_eq!(field(&run.record(), "url"), &url.replace("s3cr3t", "***"));
+    assert_eq!(site.hits()[0].request.header("authorization"), Some("Basic YW5uOnMzY3IzdA=="));
+}

@@ -1,0 +1,145 @@
+//! Redirects: followed within http and https, up to a number, and without the secrets of the place that was left.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::harness::{Reply, Site, field, scrape};
+
+#[test]
+fn a_relative_target_and_a_chain_are_followed_as_one_attempt() {
+    let site = Site::start();
+    site.page("/a/start", Reply::redirect("next?x=1").status_of(301))
+        .page("/a/next?x=1", Reply::redirect("/b").status_of(307))
+        .page("/b", Reply::redirect(&site.url("/end")).status_of(308))
+        .page("/end", Reply::title("end"));
+    let record = scrape("").arg(site.url("/a/start")).run().code(0).record();
+    assert_eq!((field(&record, "url"), field(&record, "final_url")), (&json!(site.url("/a/start")), &json!(site.url("/end"))));
+    assert_eq!((field(&record, "status"), field(&record, "attempts")), (&json!(200), &json!(1)));
+    assert_eq!((field(&record, "data.title"), site.hits().len()), (&json!("end"), 4));
+}
+
+#[test]
+fn a_loop_ends_and_is_not_tried_again() {
+    let site = Site::start();
+    site.page("/a", Reply::redirect("/b")).page("/b", Reply::redirect("/a")).page("/self", Reply::redirect("/self"));
+    for path in ["/a", "/self"] {
+        let before = site.hits().len();
+        let record = scrape("--backoff 1ms").arg(site.url(path)).run().code(3).record();
+        assert_eq!((field(&record, "error"), field(&record, "attempts")), (&json!("redirect"), &json!(1)));
+        assert_eq!(field(&record, "status"), 302);
+        assert!(site.hits().len() - before <= 11, "{path}");
+    }
+}
+
+#[test]
+fn redirects_without_end_end_at_the_limit() {
+    let site = Site::start();
+    site.on("/n/*", |request| Reply::redirect(&format!("{}x", request.path)));
+    for (flags, requests) in [("", 11), ("--max-redirects 3", 4), ("--max-redirects 0", 1)] {
+        let before = site.hits().len();
+        let record = scrape(flags).arg(site.url("/n/")).run().code(3).record();
+        assert_eq!((field(&record, "error"), site.hits().len() - before), (&json!("redirect"), requests), "{flags}");
+    }
+}
+
+#[test]
+fn as_many_redirects_as_allowed_are_followed() {
+    let site = Site::start();
+    site.page("/a", Reply::redirect("/b")).page("/b", Reply::redirect("/c")).page("/c", Reply::title("c"));
+    scrape("--max-redirects 2").arg(site.url("/a")).run().code(0);
+}
+
+#[test]
+fn other_schemes_are_refused_and_nothing_is_opened() {
+    for to in ["file:///etc/passwd", "ftp://127.0.0.1/x", "javascript:alert(1)", "data:text/html,<title>x", "mailto:a@b.test"] {
+        let site = Site::start();
+        site.page("/x", Reply::redirect(to));
+        let record = scrape("--backoff 1ms").arg(site.url("/x")).run().code(3).record();
+        assert_eq!(
+            (field(&record, "error"), field(&record, "status"), site.hits().len()),
+            (&json!("redirect"), &json!(302), 1),
+            "{to}"
+        );
+        assert!(!record.to_string().contains("root:"), "{record}");
+    }
+}
+
+#[test]
+fn secrets_stay_with_the_origin_they_were_given_for() {
+    let site = Site::hosts(2);
+    site.page("/start", Reply::redirect("/same")).page("/same", Reply::redirect(&site.url_of(1, "/other")));
+    site.page("/other", Reply::redirect("/further")).page("/further", Reply::title("x"));
+    let url = site.url("/start").replace("http://", "http://ann:s3cr3t@");
+    let headers = ["-H", "X-Api-Key: k3y", "-H", "Cookie: c00kie=1", "-A", "tester/1"];
+    let run = scrape("").args(headers).arg(url).run().code(0);
+    for hit in site.hits() {
+        let header = |name| hit.request.header(name);
+        let secrets = [header("authorization"), header("x-api-key"), header("cookie")];
+        if hit.request.host() == "127.0.0.1" {
+            assert_eq!(secrets, [Some("Basic YW5uOnMzY3IzdA=="), Some("k3y"), Some("c00kie=1")], "{}", hit.request.path);
+        } else {
+            assert_eq!(secrets, [None; 3], "{}", hit.request.path);
+        }
+        assert_eq!(header("user-agent"), Some("tester/1"));
+        assert_eq!(header("referer"), None);
+    }
+    assert_eq!(site.hits().len(), 4);
+    assert!(!run.text().contains("s3cr3t") && !run.stderr.contains("s3cr3t"));
+}
+
+#[test]
+fn a_header_that_was_given_as_authorization_stays_too() {
+    let site = Site::hosts(2);
+    site.page("/start", Reply::redirect(&site.url_of(1, "/other"))).page("/other", Reply::title("x"));
+    scrape("").args(["-H", "Authorization: Bearer t0ken"]).arg(site.url("/start")).run().code(0);
+    let sent: Vec<_> = site.hits().iter().map(|hit| hit.request.header("authorization").map(str::to_owned)).collect();
+    assert_eq!(sent, [Some("Bearer t0ken".to_owned()), None]);
+}
+
+#[test]
+fn a_redirect_without_a_usable_target_is_a_failure() {
+    for reply in [
+        Reply::status(302),
+        Reply::status(300),
+        Reply::redirect("http://[::1"),
+        Reply::redirect("http://"),
+        Reply::redirect("//"),
+    ] {
+        let site = Site::start();
+        site.page("/x", reply);
+        let record = scrape("--backoff 1ms").arg(site.url("/x")).run().code(3).record();
+        assert!(["redirect", "http_status"].contains(&field(&record, "error").as_str().unwrap()), "{record}");
+        assert!(field(&record, "status").is_u64());
+        assert_eq!(site.hits().len(), 1);
+    }
+}
+
+#[test]
+fn an_encoded_line_break_stays_encoded() {
+    let site = Site::start();
+    site.page("/x", Reply::redirect("/y%0d%0aX-Injected:%201")).page("/y%0d%0aX-Injected:%201", Reply::title("x"));
+    scrape("").arg(site.url("/x")).run().code(0);
+    assert_eq!(site.hits()[1].request.header("x-injected"), None);
+}
+
+#[test]
+fn the_hops_of_a_redirect_share_one_timeout() {
+    let site = Site::start();
+    let slow = Duration::from_millis(200);
+    site.on("/n/*", move |request| Reply::redirect(&format!("{}x", request.path)).delay(slow));
+    let record = scrape("--retries 0 --timeout 700ms").arg(site.url("/n/")).run().code(3).record();
+    assert_eq!(field(&record, "error"), "timeout", "{record}");
+    assert!((1..=4).contains(&site.hits().len()), "{:?}", site.paths());
+}
+
+#[test]
+fn a_failure_after_a_redirect_is_tried_again_from_the_start() {
+    let site = Site::start();
+    site.page("/from", Reply::redirect("/to")).pages("/to", [Reply::status(503), Reply::title("x")]);
+    let record = scrape("--backoff 1ms").arg(site.url("/from")).run().code(0).record();
+    assert_eq!(
+        (field(&record, "attempts"), site.paths()),
+        (&json!(2), ["/from", "/to", "/from", "/to"].map(String::from).to_vec())
+    );
+}
