@@ -26,7 +26,7 @@ impl<A: Fn(&Ticket) -> Answer + Send + Sync + 'static> Fetch for Web<A> {
         let (time, answer) = (self.answer)(ticket);
         tokio::time::sleep_until(Instant::now() + time).await;
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
-        let body = b"<title>t</title>".to_vec();
+        let body = b"<title>t</title>"[..].into();
         answer.map(|()| Reply::Page(Page { url: ticket.url.clone(), status: 200, content_type: None, body, codings: vec![] }))
     }
 }

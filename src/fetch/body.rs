@@ -41,7 +41,7 @@ pub fn decode(page: &mut Page, max: u64) -> Result<(), Failure> {
                     format!("the body unpacks ({coding}) to more than --max-body ({max} bytes): raise it if the page is wanted");
                 return fail(ErrorKind::TooLarge, message, page);
             }
-            Ok(body) => page.body = body,
+            Ok(body) => page.body = body.into(),
             Err(error) => return fail(ErrorKind::Decode, format!("the body is no whole {coding} data: {error}"), page),
         }
     }
@@ -98,12 +98,12 @@ mod tests {
 
     fn page(codings: &str, body: Vec<u8>) -> Page {
         let codings = codings.split(',').map(str::to_owned).collect();
-        Page { url: "http://a.example/".parse().unwrap(), status: 200, content_type: None, body, codings }
+        Page { url: "http://a.example/".parse().unwrap(), status: 200, content_type: None, body: body.into(), codings }
     }
 
     fn decoded(codings: &str, body: Vec<u8>) -> Result<Vec<u8>, ErrorKind> {
         let mut page = page(codings, body);
-        decode(&mut page, 100_000).map(|()| page.body).map_err(|failure| failure.kind)
+        decode(&mut page, 100_000).map(|()| page.body.to_vec()).map_err(|failure| failure.kind)
     }
 
     fn packed(coding: &str, data: &[u8]) -> Vec<u8> {

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use http::header;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::time::{Instant, Sleep};
@@ -114,20 +115,31 @@ async fn read(mut response: Response, max: u64, limits: &mut Limits, mut timer: 
     if announced > max {
         return too_large(&response, format!("the server announced {announced} bytes"));
     }
-    // Believed only so far: what a server announces must not cost memory before it has sent it.
-    let mut body = Vec::with_capacity(usize::try_from(announced.min(256 << 10)).unwrap_or(0));
+    // A body that came in one piece is that piece; only more pieces are copied together. What the server announces is believed only
+    // so far: it must not cost memory before it has been sent.
+    let (mut first, mut joined) = (Bytes::new(), Vec::new());
     loop {
-        let chunk = match limits.chunk(timer.as_mut(), response.chunk(), body.len()).await {
+        let so_far = first.len().max(joined.len());
+        let chunk = match limits.chunk(timer.as_mut(), response.chunk(), so_far).await {
             Ok(Ok(chunk)) => chunk,
-            Ok(Err(error)) => return Err(answered(&response, error::in_body(&error, body.len()))),
+            Ok(Err(error)) => return Err(answered(&response, error::in_body(&error, so_far))),
             Err(failure) => return Err(answered(&response, failure)),
         };
         let Some(chunk) = chunk else { break };
-        if (body.len() + chunk.len()) as u64 > max {
+        if (so_far + chunk.len()) as u64 > max {
             return too_large(&response, "the body goes on".to_owned());
         }
-        body.extend_from_slice(&chunk);
+        if so_far == 0 {
+            first = chunk;
+            continue;
+        }
+        if joined.is_empty() {
+            joined.reserve(usize::try_from(announced.min(256 << 10)).unwrap_or(0));
+            joined.extend_from_slice(&first);
+        }
+        joined.extend_from_slice(&chunk);
     }
+    let body = if joined.is_empty() { first } else { joined.into() };
     Ok(Page {
         status: response.status().as_u16(),
         content_type: content_type(&response),

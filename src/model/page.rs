@@ -1,5 +1,6 @@
 //! One fetched page: what a worker reads the fields from and then drops.
 
+use bytes::Bytes;
 use url::Url;
 
 /// A response whose body arrived whole.
@@ -12,7 +13,7 @@ pub struct Page {
     /// The `Content-Type` header, as the server said it.
     pub content_type: Option<String>,
     /// The body. As received until [`fetch::decode`](crate::fetch::decode) has undone `codings`, then as the server meant it.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// The content codings still to be undone, in the order in which the server applied them, lower case.
     pub codings: Vec<String>,
 }
@@ -30,7 +31,7 @@ impl Page {
     /// ```
     /// # use scrape::model::Page;
     /// # let url = "http://a.example/".parse().unwrap();
-    /// let page = Page { url, status: 200, content_type: Some("text/html; Charset=\"UTF-16\"".into()), body: vec![], codings: vec![] };
+    /// let page = Page { url, status: 200, content_type: Some("text/html; Charset=\"UTF-16\"".into()), body: Default::default(), codings: vec![] };
     /// assert_eq!(page.charset(), Some("UTF-16"));
     /// assert_eq!(page.media_type().as_deref(), Some("text/html"));
     /// ```
