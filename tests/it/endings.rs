@@ -28,7 +28,7 @@ fn every_ending_has_its_exit_code() {
 
 #[test]
 fn the_first_signal_lets_what_is_in_flight_finish_and_starts_nothing_new() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
         let site = Site::of_pages();
         let gate = Gate::default();
         site.page("/slow", Reply::title("slow").behind(&gate));

@@ -165,6 +165,21 @@ fn a_broken_chunk_is_broken_http() {
 }
 
 #[test]
+fn a_reply_that_nobody_asked_for_is_neither_a_page_nor_waited_for() {
+    for head in [
+        "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-3/9\r\nContent-Length: 4\r\n\r\npart",
+        "HTTP/1.1 304 Not Modified\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    ] {
+        let site = Site::start();
+        site.page("/x", Reply::raw(head).hang());
+        let record = scrape(RETRYING).args(["--timeout", "50s"]).arg(site.url("/x")).run().code(3).record();
+        assert!(["protocol", "http_status"].contains(&field(&record, "error").as_str().unwrap()), "{record}");
+        assert_eq!(site.count("/x"), 1, "{head}");
+    }
+}
+
+#[test]
 fn a_body_that_is_cut_short_is_never_a_page() {
     let page = "<title>whole?</title>";
     for reply in [

@@ -28,6 +28,7 @@ fn few_descriptors_never_fail_a_url() {
     let script = r#"ulimit -S -n 64; ulimit -H -n 64; exec "$0" "$@""#;
     let run = scrape("-c 200 --retries 0 -").shell(script).stdin(site.list(300)).run().code(0);
     assert_eq!(run.records().len(), 300);
+    assert!(run.stderr.contains("open files"), "it says that there are fewer at a time: {}", run.stderr);
     assert!(site.peak() <= 64);
 }
 

@@ -256,10 +256,9 @@ fn a_record_is_in_the_file_as_soon_as_it_is_done() {
     let gate = Gate::default();
     site.page("/slow", Reply::title("slow").behind(&gate));
     let work = Work::new();
-    // The second is asked for only after the first is settled: what is slow does not hold back what is written.
-    let mut live = work.scrape("-c 1 -").stdin(site.list(1) + &site.url("/slow")).spawn();
-    live.line();
-    assert!(live.is_running());
+    let live = work.scrape("-o out.jsonl").stdin(site.list(2) + &site.url("/slow")).spawn();
+    work.wait_for_lines("out.jsonl", 2);
     gate.open();
     live.end().code(0);
+    assert_eq!(records(&work.read("out.jsonl")).len(), 3);
 }

@@ -45,6 +45,16 @@ impl Work {
         std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
+    /// Waits until a file of the folder has so many lines.
+    #[track_caller]
+    pub(crate) fn wait_for_lines(&self, name: &str, lines: usize) {
+        let start = Instant::now();
+        while std::fs::read_to_string(self.path(name)).map_or(0, |text| text.lines().count()) < lines {
+            assert!(start.elapsed() < LIMIT, "waited in vain for {lines} lines in {name}");
+            std::thread::park_timeout(NAP);
+        }
+    }
+
     /// The names of the files in the folder, sorted.
     pub(crate) fn names(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.0.path()).expect("the folder is there");
