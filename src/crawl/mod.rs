@@ -5,6 +5,7 @@
 //! channels' ends carry the news: no more senders means the list is read, no more receiver means nobody wants records.
 
 mod outbox;
+mod settings;
 mod stop;
 mod worker;
 
@@ -20,75 +21,12 @@ use tokio::time::{Instant, sleep_until};
 
 pub use self::outbox::ORDERED_WINDOW;
 use self::outbox::Outbox;
+pub use self::settings::{Crawled, Line, Settings};
 pub use self::stop::{Halt, Stop, Stopper, stop};
 use self::worker::{Shop, work};
-use crate::extract::Extractor;
 use crate::fetch::Fetch;
-use crate::frontier::{self, Frontier, Next};
+use crate::frontier::{Frontier, Next};
 use crate::model::{Done, Ended, Read, Record, Status};
-
-/// How the crawl works.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Requests in flight at most. Default 20.
-    pub concurrency: usize,
-    /// Records leave in input order, at most [`ORDERED_WINDOW`] of them held back. Default: as they complete.
-    pub ordered: bool,
-    /// No request starts later than this after the crawl's start. Default: none.
-    pub deadline: Option<Duration>,
-    /// How long a stop or the deadline lets requests in flight go on. Default 10 s.
-    pub grace: Duration,
-    /// Who goes when.
-    pub frontier: frontier::Settings,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            concurrency: 20,
-            ordered: false,
-            deadline: None,
-            grace: Duration::from_secs(10),
-            frontier: frontier::Settings::default(),
-        }
-    }
-}
-
-/// What a crawl needs from outside.
-#[derive(Debug)]
-pub struct Line<F> {
-    /// Where targets come from.
-    pub targets: Receiver<Read>,
-    /// How many there are, where that is known beforehand.
-    pub total: Option<u64>,
-    /// Where records go.
-    pub records: Sender<Record>,
-    /// Who answers requests.
-    pub fetch: F,
-    /// Who reads pages.
-    pub extract: Arc<Extractor>,
-    /// The most bytes of a decoded body.
-    pub max_body: u64,
-    /// Who may stop it.
-    pub stop: Stop,
-}
-
-/// What a crawl did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Crawled {
-    /// Targets taken in, skipped ones included.
-    pub read: u64,
-    /// Targets that were not to be fetched.
-    pub skipped: u64,
-    /// Requests sent.
-    pub requests: u64,
-    /// Attempts beyond the first of a target.
-    pub retries: u64,
-    /// Why it ended.
-    pub ended: Ended,
-    /// The list was read to its end.
-    pub input_complete: bool,
-}
 
 /// A crawl that has not begun to read waits this long for the list to fill the window, so that the first places do not all go
 /// to the host that the list begins with.

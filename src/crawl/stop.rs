@@ -36,7 +36,8 @@ pub fn stop() -> (Stopper, Stop) {
 }
 
 impl Stopper {
-    /// One step further: first drain, then now.
+    /// One step further: first drain, then now. Answers what is asked for with it.
+    #[expect(clippy::must_use_candidate, reason = "pressing is the point")]
     pub fn press(&self) -> Halt {
         let mut halt = Halt::Now;
         self.0.send_modify(|now| {

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::extract;
+use crate::extract::{self, Extractor};
 use crate::fetch::Reply;
+use crate::frontier;
 use crate::model::{ErrorKind, Failure, Page, Target, Ticket};
 
 /// Answers after some time, or never, as a function of the ticket says; counts what is in flight.

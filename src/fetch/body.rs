@@ -133,7 +133,7 @@ mod tests {
     fn brotli() -> Vec<u8> {
         // Window 16 (one 0 bit), a meta-block: not last, MLEN-1 in four nibbles, uncompressed; then the text and an empty last block.
         let length = TEXT.len() - 1;
-        let header = (length as u32) << 4 | 1 << 20;
+        let header = (u32::try_from(length).unwrap() << 4) | 1 << 20;
         let mut data = header.to_le_bytes()[..3].to_vec();
         data.extend_from_slice(TEXT);
         data.push(0b11);

@@ -269,4 +269,5 @@ impl Frontier {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "a few hundred starts")]
 mod tests;

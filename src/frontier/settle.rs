@@ -26,13 +26,11 @@ impl Frontier {
             Outcome::Row(row) => Some(success(ticket, row, spent, Timestamp(at))),
             Outcome::Redirect { status, to } => {
                 ticket.last_status = Some(status);
-                match self.objection(&ticket, &to) {
-                    Some(reason) => Some(failed(ticket, &Failure::new(ErrorKind::Redirect, reason), spent, Timestamp(at))),
-                    None => {
-                        self.follow(ticket, to, spent, now);
-                        None
-                    }
+                if let Some(reason) = self.objection(&ticket, &to) {
+                    return Some(failed(ticket, &Failure::new(ErrorKind::Redirect, reason), spent, Timestamp(at)));
                 }
+                self.follow(ticket, to, spent, now);
+                None
             }
             Outcome::Stale(_) if !ticket.renewed => {
                 ticket.renewed = true;

@@ -216,7 +216,7 @@ mod tests {
                 for (i, from) in starts.iter().enumerate() {
                     for (j, to) in starts.iter().enumerate().skip(i) {
                         let allowed = (*to - *from).as_secs_f64() / rate.period().as_secs_f64() + f64::from(burst);
-                        prop_assert!((j - i + 1) as f64 <= allowed + 1e-6);
+                        prop_assert!(f64::from(u32::try_from(j - i + 1).unwrap()) <= allowed + 1e-6);
                     }
                 }
             }

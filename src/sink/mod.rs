@@ -171,7 +171,8 @@ impl FormatEntry {
 
 /// Extensions of formats that are not written: a file of that name with JSONL inside would mislead whoever opens it.
 const FOREIGN: &[&str] = &[
-    "db", "sqlite", "sqlite3", "xls", "xlsx", "ods", "parquet", "arrow", "xml", "html", "yaml", "yml", "gz", "zst", "bz2", "xz", "zip",
+    "db", "sqlite", "sqlite3", "xls", "xlsx", "ods", "parquet", "arrow", "xml", "html", "yaml", "yml", "gz", "zst", "bz2", "xz",
+    "zip",
 ];
 
 /// Checks and opens the output, and writes what comes before the first record. To be called before any request. A named

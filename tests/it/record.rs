@@ -210,11 +210,3 @@ fn a_page_in_another_charset_is_read_as_it_was_meant() {
         assert_eq!(field(&record, "data.title"), title, "{path}");
     }
 }
-
-#[test]
-fn a_page_that_names_its_charset_itself_is_read_as_it_was_meant() {
-    let site = Site::start();
-    let page = b"<meta charset=windows-1251><title>\xcf\xf0\xe8\xe2\xe5\xf2</title>";
-    site.page("/x", Reply::status(200).header("Content-Type", "text/html").body(page));
-    assert_eq!(field(&scrape("").arg(site.url("/x")).run().code(0).record(), "data.title"), "Привет");
-}

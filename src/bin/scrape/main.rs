@@ -12,7 +12,7 @@ use std::io;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use scrape::{Destination, Plan};
+use scrape::{Destination, Halt, Plan};
 
 use args::{Args, DemoMode};
 use exit::Exit;
@@ -82,6 +82,7 @@ async fn run(mut plan: Plan, mode: Option<DemoMode>, terminal: &Terminal) -> Res
     if plan.sink.terminal {
         plan.sink.to = Destination::Writer(terminal.stdout());
     }
+    let grace = plan.crawl.grace;
     let (stopper, stop) = scrape::stop();
     let run = scrape::run(plan, terminal.watch(), stop);
     tokio::pin!(run);
@@ -91,7 +92,7 @@ async fn run(mut plan: Plan, mode: Option<DemoMode>, terminal: &Terminal) -> Res
             outcome = &mut run => break outcome,
             exit = signals.next() => {
                 signal.get_or_insert(exit);
-                stopper.press();
+                if stopper.press() == Halt::Drain { tracing::warn!("stopping: requests in flight may take {grace:?} more; once more stops at once") } else { tracing::warn!("stopping at once") }
             }
         }
     };

@@ -8,6 +8,7 @@ use std::panic;
 use std::time::SystemTime;
 
 use scrape::model::Clean;
+use serde_json::Value;
 use tracing::Subscriber;
 use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
@@ -51,12 +52,18 @@ pub(super) fn hook_panics(out: &Out, quiet: bool) {
 pub(super) fn progress_line(text: &str, format: LogFormat, now: SystemTime) -> String {
     match format {
         LogFormat::Text => format!("scrape: {text}\n"),
-        LogFormat::Json => {
-            let timestamp = humantime::format_rfc3339_micros(now).to_string();
-            let line = serde_json::json!({ "timestamp": timestamp, "level": "INFO", "message": text, "target": "scrape" });
-            format!("{line}\n")
-        }
+        LogFormat::Json => json_line("INFO", text, now, serde_json::json!({})),
     }
+}
+
+/// A line in the shape of the JSON logs around it.
+pub(super) fn json_line(level: &str, message: &str, now: SystemTime, more: Value) -> String {
+    let timestamp = humantime::format_rfc3339_micros(now).to_string();
+    let mut line = serde_json::json!({ "timestamp": timestamp, "level": level, "message": message, "target": "scrape" });
+    if let (Value::Object(line), Value::Object(mut more)) = (&mut line, more) {
+        line.append(&mut more);
+    }
+    format!("{line}\n")
 }
 
 /// The filter, and why `RUST_LOG` was refused if it was.

@@ -13,6 +13,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use scrape::model::{Ended, Summary};
 
@@ -23,7 +24,7 @@ pub(crate) use progress::Watch;
 /// How much is said on stderr, and how.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Talk {
-    /// Nothing is said but the error that breaks the run. It wins over the others.
+    /// Nothing is said but the error that breaks the run. It wins over the other fields.
     pub(crate) quiet: bool,
     /// How many steps the logs go beyond warnings: info, debug, trace.
     pub(crate) verbose: u8,
@@ -161,13 +162,23 @@ impl Terminal {
     pub(crate) fn summary(&self, summary: &Summary) {
         self.clear();
         if !self.talk.quiet && summary.ended != Ended::OutputClosed {
-            self.out.write(&summary::text(summary, self.colour), Form::Painted);
+            match self.talk.log_format {
+                LogFormat::Text => self.out.write(&summary::text(summary, self.colour), Form::Painted),
+                LogFormat::Json => self.out.write(&summary::json(summary, SystemTime::now()), Form::Json),
+            }
         }
     }
 
-    /// Writes the error that ends the run, with its causes, in one line; also when the terminal is quiet.
+    /// Takes the bar away and writes the error that ends the run, with its causes; also when the terminal is quiet.
     pub(crate) fn error(&self, chain: &anyhow::Error) {
-        self.out.write(&error_line(chain, self.colour), Form::Painted);
+        self.clear();
+        match self.talk.log_format {
+            LogFormat::Text => self.out.write(&error_line(chain, self.colour), Form::Painted),
+            LogFormat::Json => {
+                let line = logs::json_line("ERROR", &format!("{chain:#}"), SystemTime::now(), serde_json::json!({}));
+                self.out.write(&line, Form::Json);
+            }
+        }
     }
 
     fn clear(&self) {

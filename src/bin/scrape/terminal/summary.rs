@@ -1,11 +1,15 @@
 //! The text that a run ends with.
 
 use std::fmt::Display;
+use std::time::SystemTime;
 
 use bytesize::ByteSize;
 use scrape::ErrorKind;
-use scrape::model::{Ended, Summary};
+use scrape::model::{Clean, Ended, Summary};
 
+use serde_json::{Map, Value, json};
+
+use super::logs::json_line;
 use super::progress::{per_second, short};
 use super::{Paint, paint};
 
@@ -16,8 +20,33 @@ pub(super) fn text(summary: &Summary, colour: bool) -> String {
         lines.push(format!("{} {}", paint("failed:", Paint::Red, colour), failures(summary)));
     }
     lines.extend(left(summary));
+    lines.extend(partial(summary));
     lines.push(summary.identity());
     lines.join("\n") + "\n"
+}
+
+/// The same as one line of a JSON log, whose message is the identity.
+pub(super) fn json(summary: &Summary, now: SystemTime) -> String {
+    let Summary { read, ok, failed, skipped, left, kinds, statuses, bytes, requests, retries, elapsed, input_complete, .. } =
+        summary;
+    let kinds: Map<String, Value> = kinds.iter().map(|(kind, count)| (kind.to_string(), (*count).into())).collect();
+    let statuses: Map<String, Value> = statuses.iter().map(|(status, count)| (status.to_string(), (*count).into())).collect();
+    let ended = match summary.ended {
+        Ended::Finished => "finished",
+        Ended::Stopped => "stopped",
+        Ended::Deadline => "deadline",
+        Ended::OutputClosed => "output_closed",
+    };
+    json_line(
+        "INFO",
+        &summary.identity(),
+        now,
+        json!({
+            "read": read, "ok": ok, "failed": failed, "skipped": skipped, "left": left, "kinds": kinds, "statuses": statuses, "bytes": bytes,
+            "requests": requests, "retries": retries, "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), "ended": ended,
+            "input_complete": input_complete, "partial": summary.partial.as_ref().map(|path| path.display().to_string()),
+        }),
+    )
 }
 
 fn pace(summary: &Summary, colour: bool) -> String {
@@ -54,12 +83,18 @@ fn most_first(items: impl Iterator<Item = (String, u64)>) -> String {
     items.into_iter().map(|(text, _)| text).collect::<Vec<_>>().join(", ")
 }
 
-/// What the run did not get to, and how to get to it.
+/// What the run did not get to.
 fn left(summary: &Summary) -> Option<String> {
     let targets = (summary.left > 0).then(|| counted(summary.left, "target is left", "targets are left"));
     let list = (!summary.input_complete).then(|| "the list was not read to its end".to_owned());
     let what: Vec<_> = targets.into_iter().chain(list).collect();
-    (!what.is_empty()).then(|| format!("{}: with -o FILE, --resume goes on from here", what.join(" and ")))
+    (!what.is_empty()).then(|| what.join(" and "))
+}
+
+/// Where the records are, if they did not get the place that was meant for them.
+fn partial(summary: &Summary) -> Option<String> {
+    let partial = summary.partial.as_ref()?;
+    Some(format!("the output is untouched; this run's records are in {}", Clean(&partial.display().to_string())))
 }
 
 fn counted(count: u64, one: impl Display, many: impl Display) -> String {
@@ -101,12 +136,26 @@ mod tests {
 
     #[test]
     fn a_run_that_was_cut_short_says_what_is_left() {
-        let left = "1 target is left and the list was not read to its end: with -o FILE, --resume goes on from here";
-        let cut = Summary { read: 1001, left: 1, input_complete: false, ended: Ended::Deadline, ..finished() };
+        let left = "1 target is left and the list was not read to its end";
+        let partial = Some("out.csv.partial".into());
+        let cut = Summary { read: 1001, left: 1, input_complete: false, ended: Ended::Deadline, partial, ..finished() };
         let text = text(&cut, false);
         assert!(text.starts_with("stopped by the deadline after 1m 23s: "), "{text}");
         assert_eq!(text.lines().nth(2), Some(left));
+        assert_eq!(text.lines().nth(3), Some("the output is untouched; this run's records are in out.csv.partial"));
         assert_eq!(text.lines().last(), Some("in 1001 = ok 990 + failed 8 + skipped 2 + left 1"));
+    }
+
+    #[test]
+    fn a_json_log_has_the_summary_as_one_object() {
+        let line = json(&finished(), SystemTime::UNIX_EPOCH);
+        let object: Value = serde_json::from_str(&line).unwrap();
+        assert!(line.ends_with("}\n") && line.lines().count() == 1);
+        assert_eq!(object["message"], finished().identity());
+        assert_eq!(
+            (&object["kinds"]["timeout"], &object["statuses"]["404"], &object["elapsed_ms"]),
+            (&json!(2), &json!(2), &json!(83_200))
+        );
     }
 
     #[test]

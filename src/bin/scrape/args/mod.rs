@@ -1,29 +1,29 @@
 //! What was typed: the only place that knows clap. What it means is [`plan`](crate::plan)'s business: the fields are options laid
 //! over the library's settings, where each default is written once; `--help` takes them from there.
 
+mod help;
+mod values;
+
 use std::ffi::OsString;
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
-use clap::{Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{FromArgMatches, Parser, ValueEnum};
 use http::{HeaderName, HeaderValue};
-use scrape::policy::retry::statuses;
+use scrape::Field;
 use scrape::policy::{Rate, RetryOn};
-use scrape::sink::FORMATS;
-use scrape::source::SOURCES;
-use scrape::{ErrorKind, Field, Plan};
 
-use crate::exit::Exit;
+pub(crate) use self::help::command;
+use self::values::{Statuses, duration, formats, header, input_formats, size, status_list};
 use crate::terminal::{Color, LogFormat, Progress};
 
 /// Fetches a list of URLs and writes one record for each: success or failure, as it completes.
 #[derive(Debug, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[command(name = "scrape", version, max_term_width = 100)]
 pub(crate) struct Args {
-    /// A file with URLs, `-` for stdin, or a URL (https://a.example/page/[1-50]); without one, stdin
+    /// A file with URLs, `-` for stdin, or a URL as `https://a.example/page/[1-50]`; without one, stdin
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<OsString>,
 
@@ -104,7 +104,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Request")]
     pub(crate) max_body: Option<u64>,
 
-    /// A field: its name and a CSS selector; NAME[]= takes all matches; ends in ::text, ::attr(x) or ::html
+    /// A field: its name and a CSS selector; NAME[]= takes all matches; ends in `::text`, `::attr(x)` or `::html`
     #[arg(short, long = "select", value_name = "NAME=SELECTOR", help_heading = "Extract")]
     pub(crate) select: Vec<Field>,
     /// Extract nothing, parse nothing
@@ -136,13 +136,13 @@ pub(crate) struct Args {
     /// Say nothing on stderr unless the run breaks
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Talk")]
     pub(crate) quiet: bool,
-    /// Log failures; twice: requests; thrice: everything (RUST_LOG overrides)
+    /// Log failures; twice: requests; thrice: everything (`RUST_LOG` overrides)
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Talk")]
     pub(crate) verbose: u8,
     /// Whether to show the progress
     #[arg(long, value_enum, value_name = "WHEN", help_heading = "Talk")]
     pub(crate) progress: Option<Progress>,
-    /// Whether to use colours on stderr (NO_COLOR is honoured)
+    /// Whether to use colours on stderr (`NO_COLOR` is honoured)
     #[arg(long, value_enum, value_name = "WHEN", help_heading = "Talk")]
     pub(crate) color: Option<Color>,
     /// How log lines are written
@@ -181,9 +181,6 @@ pub(crate) enum Generate {
     Powershell,
 }
 
-/// A list of status ranges.
-pub(crate) type Statuses = std::sync::Arc<[RangeInclusive<u16>]>;
-
 impl Args {
     /// Reads the command line. The error is clap's: a usage error, or the text of `--help` or `--version`.
     pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
@@ -193,149 +190,5 @@ impl Args {
     }
 }
 
-/// The command with what `--help` takes from the library: defaults, error kinds, exit codes.
-pub(crate) fn command() -> Command {
-    let defaults = defaults();
-    Args::command().after_long_help(after_help()).mut_args(|arg| {
-        let default = defaults.iter().find(|(id, _)| arg.get_id() == id);
-        let Some((_, default)) = default else { return arg };
-        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        arg.help(format!("{help} [default: {default}]"))
-    })
-}
-
-/// The defaults, from the one place where each is written.
-fn defaults() -> Vec<(&'static str, String)> {
-    let Plan { source, crawl, fetch, .. } = Plan::default();
-    let retry = &crawl.frontier.retry;
-    let time = |time: Duration| humantime::format_duration(time).to_string().replace(' ', "");
-    vec![
-        ("input_format", "auto".to_owned()),
-        ("url_field", source.url_field),
-        ("concurrency", crawl.concurrency.to_string()),
-        ("burst", crawl.frontier.burst.to_string()),
-        ("timeout", time(fetch.timeout)),
-        ("connect_timeout", time(fetch.connect_timeout)),
-        ("read_timeout", time(fetch.read_timeout)),
-        ("grace", time(crawl.grace)),
-        ("retries", retry.retries.to_string()),
-        ("backoff", time(retry.backoff)),
-        ("max_backoff", time(retry.max_backoff)),
-        ("max_wait", time(retry.max_wait)),
-        ("retry_on", RetryOn::DEFAULT.to_owned()),
-        ("user_agent", fetch.user_agent.to_str().unwrap_or_default().to_owned()),
-        ("max_redirects", crawl.frontier.max_redirects.to_string()),
-        ("max_body", format!("{}M", fetch.max_body / 1_000_000)),
-        ("select", "title=title".to_owned()),
-        ("accept", fetch.accept.iter().map(|range| format!("{}-{}", range.start(), range.end())).collect::<Vec<_>>().join(",")),
-        ("format", "jsonl".to_owned()),
-        ("progress", "auto".to_owned()),
-        ("color", "auto".to_owned()),
-        ("log_format", "text".to_owned()),
-    ]
-}
-
-fn after_help() -> String {
-    use std::fmt::Write as _;
-    let mut text = String::from("Error kinds (the record's \"error\"):\n");
-    for kind in ErrorKind::ALL {
-        let _ = writeln!(text, "  {:<13} {}", kind.name(), kind.meaning());
-    }
-    text.push_str("\nExit codes:\n");
-    for exit in Exit::ALL {
-        let _ = writeln!(text, "  {:<4} {}", exit as u8, exit.meaning());
-    }
-    let Plan { crawl, .. } = Plan::default();
-    let _ = write!(
-        text,
-        "\nTimes are written 500ms, 10s, 2m, 1h; a bare number is seconds. The list is streamed: at most {} targets (or twice the\n\
-         concurrency) are looked ahead, and with --ordered at most {} records are held back.\n\n\
-         Examples:\n  \
-         scrape urls.txt --concurrency 20 --rps 5\n  \
-         scrape urls.txt -s 'title=title' -s 'links[]=a[href]::attr(href)' | jq -r .data.title\n  \
-         cat urls.txt | scrape -f csv -o out.csv\n  \
-         scrape 'https://example.com/page/[1-50]' -c 10\n  \
-         scrape --demo",
-        crawl.frontier.window,
-        scrape::crawl::ORDERED_WINDOW,
-    );
-    text
-}
-
-fn input_formats() -> PossibleValuesParser {
-    PossibleValuesParser::new(std::iter::once("auto").chain(SOURCES.iter().map(|entry| entry.name)))
-}
-
-fn formats() -> PossibleValuesParser {
-    PossibleValuesParser::new(FORMATS.iter().map(|entry| entry.name))
-}
-
-/// Longer than any run, and short enough that no arithmetic on instants overflows.
-const LONGEST: Duration = Duration::from_secs(366 * 86_400);
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let text = text.trim();
-    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let time = seconds.or_else(|| humantime::parse_duration(text).ok());
-    time.filter(|time| *time <= LONGEST)
-        .ok_or_else(|| "a time is 500ms, 10s, 2m, 1h or a number of seconds, a year at most".to_owned())
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    let size = text.trim().parse::<bytesize::ByteSize>();
-    size.map(|size| size.as_u64()).map_err(|_| "a size is 500K, 10M, 1G or a number of bytes".to_owned())
-}
-
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let (name, value) = text.split_once(':').ok_or("a header is 'Name: value'")?;
-    let name = name.trim().parse().map_err(|_| format!("{:?} is no header name", name.trim()))?;
-    let mut value = HeaderValue::from_str(value.trim()).map_err(|_| "a header's value is one line of visible text")?;
-    value.set_sensitive(true);
-    Ok((name, value))
-}
-
-fn status_list(text: &str) -> Result<Statuses, String> {
-    let list: Option<Vec<_>> = text.split(',').map(|item| statuses(item.trim())).collect();
-    list.map(Into::into).ok_or_else(|| "statuses are 200, 404 or ranges as 200-299, separated by commas".to_owned())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_is_consistent() {
-        command().debug_assert();
-    }
-
-    #[test]
-    fn help_shows_the_defaults_of_the_settings_and_they_read_back_as_the_same() {
-        let help = command().render_long_help().to_string();
-        let words = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for (id, default) in defaults() {
-            assert!(words(help.clone()).contains(&format!("[default: {default}]")), "{id}");
-            let long = command().get_arguments().find(|arg| arg.get_id() == id).and_then(|arg| arg.get_long().map(str::to_owned));
-            let typed = [OsString::from("scrape"), format!("--{}={default}", long.expect(id)).into()];
-            let typed = Args::read(typed).unwrap_or_else(|error| panic!("{id}: {error}"));
-            let plan = crate::plan::plan(typed).expect(id);
-            let (meant, plain) = (format!("{:?}", plan.fetch), format!("{:?}", Plan::default().fetch));
-            assert_eq!(meant, plain, "{id}");
-            let seedless = |plan: Plan| scrape::crawl::Settings {
-                frontier: scrape::frontier::Settings { seed: 0, ..plan.crawl.frontier },
-                ..plan.crawl
-            };
-            assert_eq!(format!("{:?}", seedless(plan)), format!("{:?}", seedless(Plan::default())), "{id}");
-        }
-    }
-
-    #[test]
-    fn times_and_sizes_read_as_documented() {
-        for (text, millis) in [("500ms", 500), ("10s", 10_000), ("2m", 120_000), ("1h", 3_600_000), ("1.5", 1500), ("0", 0)] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
-        }
-        assert!(["", "-1", "nan", "inf", "ten", "1000d", "1e30"].iter().all(|text| duration(text).is_err()));
-        for (text, bytes) in [("10", 10), ("64K", 64_000), ("10M", 10_000_000), ("1G", 1_000_000_000), ("1Mi", 1 << 20)] {
-            assert_eq!(size(text), Ok(bytes), "{text}");
-        }
-    }
-}
+mod tests;

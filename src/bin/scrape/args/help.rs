@@ -1,0 +1,79 @@
+//! What `--help` takes from the library, where each of it is written once: defaults, error kinds, bounds; and the exit codes.
+
+use std::time::Duration;
+
+use clap::{Command, CommandFactory};
+use scrape::policy::RetryOn;
+use scrape::{ErrorKind, Plan};
+
+use super::Args;
+use crate::exit::Exit;
+
+/// The command with what `--help` takes from the library: defaults, error kinds, exit codes.
+pub(crate) fn command() -> Command {
+    let defaults = defaults();
+    Args::command().after_long_help(after_help()).mut_args(|arg| {
+        let default = defaults.iter().find(|(id, _)| arg.get_id() == id);
+        let Some((_, default)) = default else { return arg };
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.help(format!("{help} [default: {default}]"))
+    })
+}
+
+/// The defaults, from the one place where each is written.
+pub(super) fn defaults() -> Vec<(&'static str, String)> {
+    let Plan { source, crawl, fetch, .. } = Plan::default();
+    let retry = &crawl.frontier.retry;
+    let time = |time: Duration| humantime::format_duration(time).to_string().replace(' ', "");
+    vec![
+        ("input_format", "auto".to_owned()),
+        ("url_field", source.url_field),
+        ("concurrency", crawl.concurrency.to_string()),
+        ("burst", crawl.frontier.burst.to_string()),
+        ("timeout", time(fetch.timeout)),
+        ("connect_timeout", time(fetch.connect_timeout)),
+        ("read_timeout", time(fetch.read_timeout)),
+        ("grace", time(crawl.grace)),
+        ("retries", retry.retries.to_string()),
+        ("backoff", time(retry.backoff)),
+        ("max_backoff", time(retry.max_backoff)),
+        ("max_wait", time(retry.max_wait)),
+        ("retry_on", RetryOn::DEFAULT.to_owned()),
+        ("user_agent", fetch.user_agent.to_str().unwrap_or_default().to_owned()),
+        ("max_redirects", crawl.frontier.max_redirects.to_string()),
+        ("max_body", format!("{}M", fetch.max_body / 1_000_000)),
+        ("select", "title=title".to_owned()),
+        ("accept", fetch.accept.iter().map(|range| format!("{}-{}", range.start(), range.end())).collect::<Vec<_>>().join(",")),
+        ("format", "jsonl".to_owned()),
+        ("progress", "auto".to_owned()),
+        ("color", "auto".to_owned()),
+        ("log_format", "text".to_owned()),
+    ]
+}
+
+fn after_help() -> String {
+    use std::fmt::Write as _;
+    let mut text = String::from("Error kinds (the record's \"error\"):\n");
+    for kind in ErrorKind::ALL {
+        let _ = writeln!(text, "  {:<13} {}", kind.name(), kind.meaning());
+    }
+    text.push_str("\nExit codes:\n");
+    for exit in Exit::ALL {
+        let _ = writeln!(text, "  {:<4} {}", exit as u8, exit.meaning());
+    }
+    let Plan { crawl, .. } = Plan::default();
+    let _ = write!(
+        text,
+        "\nTimes are written 500ms, 10s, 2m, 1h; a bare number is seconds. The list is streamed: at most {} targets (or twice the\n\
+         concurrency) are looked ahead, and with --ordered at most {} records are held back.\n\n\
+         Examples:\n  \
+         scrape urls.txt --concurrency 20 --rps 5\n  \
+         scrape urls.txt -s 'title=title' -s 'links[]=a[href]::attr(href)' | jq -r .data.title\n  \
+         cat urls.txt | scrape -f csv -o out.csv\n  \
+         scrape 'https://example.com/page/[1-50]' -c 10\n  \
+         scrape --demo",
+        crawl.frontier.window,
+        scrape::crawl::ORDERED_WINDOW,
+    );
+    text
+}

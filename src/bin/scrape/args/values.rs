@@ -1,0 +1,51 @@
+//! How single values are written on the command line.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::builder::PossibleValuesParser;
+use http::{HeaderName, HeaderValue};
+use scrape::policy::retry::statuses;
+use scrape::sink::FORMATS;
+use scrape::source::SOURCES;
+
+/// A list of status ranges.
+pub(crate) type Statuses = Arc<[RangeInclusive<u16>]>;
+
+pub(super) fn input_formats() -> PossibleValuesParser {
+    PossibleValuesParser::new(std::iter::once("auto").chain(SOURCES.iter().map(|entry| entry.name)))
+}
+
+pub(super) fn formats() -> PossibleValuesParser {
+    PossibleValuesParser::new(FORMATS.iter().map(|entry| entry.name))
+}
+
+/// Longer than any run, and short enough that no arithmetic on instants overflows.
+const LONGEST: Duration = Duration::from_hours(8784);
+
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let time = seconds.or_else(|| humantime::parse_duration(text).ok());
+    time.filter(|time| *time <= LONGEST)
+        .ok_or_else(|| "a time is 500ms, 10s, 2m, 1h or a number of seconds, a year at most".to_owned())
+}
+
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let size = text.trim().parse::<bytesize::ByteSize>();
+    size.map(|size| size.as_u64()).map_err(|_| "a size is 500K, 10M, 1G or a number of bytes".to_owned())
+}
+
+pub(super) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+    let (name, value) = text.split_once(':').ok_or("a header is 'Name: value'")?;
+    let name = name.trim().parse().map_err(|_| format!("{:?} is no header name", name.trim()))?;
+    let mut value = HeaderValue::from_str(value.trim()).map_err(|_| "a header's value is one line of visible text")?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
+pub(super) fn status_list(text: &str) -> Result<Statuses, String> {
+    let list: Option<Vec<_>> = text.split(',').map(|item| statuses(item.trim())).collect();
+    list.map(Into::into).ok_or_else(|| "statuses are 200, 404 or ranges as 200-299, separated by commas".to_owned())
+}

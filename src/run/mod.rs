@@ -1,0 +1,117 @@
+//! A run from its plan to its summary: makes both channels, starts source, crawl and sink, joins them, sums up.
+//!
+//! The source and the sink are threads of their own, because reading a list and writing a file block. One that is stuck in a call
+//! that nobody will answer (a silent stdin, a full pipe at a second Ctrl-C) is left behind and ends with the process.
+
+mod error;
+mod reading;
+mod writing;
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+pub use self::error::{Cause, Error};
+use self::reading::start_source;
+use self::writing::{Tally, reader_gone, start_sink};
+use crate::crawl::{self, Crawled, Halt, Line, Stop, crawl};
+use crate::extract::{self, Extractor};
+use crate::fetch::{self, Fetcher};
+use crate::model::{Columns, Ended, Record, Status, Summary};
+use crate::sink::{self, Destination};
+use crate::source;
+
+/// What a run is to do: one `Settings` a stage.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Where targets come from.
+    pub source: source::Settings,
+    /// How many at a time, who first, how fast, how often.
+    pub crawl: crawl::Settings,
+    /// How one attempt is made.
+    pub fetch: fetch::Settings,
+    /// What is read from a page.
+    pub extract: extract::Settings,
+    /// Where records go.
+    pub sink: sink::Settings,
+}
+
+/// Somebody who is told how a run goes on. Any `FnMut(&Record)` is one.
+pub trait Observe: Send + 'static {
+    /// A record was written. Called on the thread that writes, after the bytes are out.
+    fn record(&mut self, record: &Record);
+
+    /// The crawl is about to wait; this is where it stands. Called often: keep it short.
+    fn status(&mut self, _status: &Status) {}
+}
+
+impl<F: FnMut(&Record) + Send + 'static> Observe for F {
+    fn record(&mut self, record: &Record) {
+        self(record);
+    }
+}
+
+/// Runs a plan to its end and sums up. Needs a tokio runtime with I/O and time; one thread of it is enough.
+///
+/// # Errors
+/// The plan cannot be carried out, the input cannot be read on, or the output cannot be written. A target that fails is no error but
+/// a record.
+pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Summary, Error> {
+    let began = Instant::now();
+    let extract = Arc::new(Extractor::new(plan.extract)?);
+    let max_body = plan.fetch.max_body;
+    let fetch = Fetcher::new(plan.fetch)?;
+    let observe = Arc::new(Mutex::new(observe));
+    let bound = plan.crawl.concurrency.saturating_mul(2).clamp(2, 1 << 16);
+
+    let (targets_out, targets) = mpsc::channel(bound);
+    let mut source = start_source(plan.source, targets_out)?;
+    let opened = tokio::select! {
+        opened = source.opened() => opened?,
+        () = stop.reached(Halt::Drain) => return Ok(Summary { ended: Ended::Stopped, elapsed: began.elapsed(), ..Summary::default() }),
+    };
+
+    let columns = Columns { data: extract.names(), input: opened.input, free_input: opened.free_input };
+    let gone = reader_gone(matches!(plan.sink.to, Destination::Stdout));
+    let (records, records_in) = mpsc::channel(bound);
+    let mut sink = start_sink(plan.sink, columns, records_in, Arc::clone(&observe))?;
+    tokio::select! {
+        opened = sink.opened() => opened?,
+        () = stop.reached(Halt::Drain) => return Ok(Summary { ended: Ended::Stopped, elapsed: began.elapsed(), ..Summary::default() }),
+    }
+
+    let line = Line { targets, total: opened.total, records, fetch, extract, max_body, stop: stop.clone() };
+    let mut crawled = crawl(plan.crawl, line, |status| lock(&observe).status(status), gone).await;
+    // A source that has ended says how; one that still waits for input is left alone.
+    let input = if crawled.input_complete { source.ended().await } else { Ok(()) };
+    crawled.input_complete &= input.is_ok();
+    let complete = crawled.ended == Ended::Finished && input.is_ok();
+    let (tally, output) = sink.finish(complete, &mut stop).await?;
+    let summary = sum_up(tally, crawled, began.elapsed());
+    let broken = |cause| Err(Error { cause, summary: Some(Box::new(summary.clone())) });
+    match (output, input) {
+        (Err(error), _) => broken(error.into()),
+        (_, Err(cause)) => broken(cause),
+        (Ok(()), Ok(())) => Ok(summary),
+    }
+}
+
+fn sum_up(tally: Tally, crawled: Crawled, elapsed: Duration) -> Summary {
+    let Crawled { read, skipped, requests, retries, ended, input_complete } = crawled;
+    let Summary { ok, failed, .. } = tally.0;
+    // What was taken in and is in no other count was not finished.
+    Summary { read, skipped, requests, retries, ended, input_complete, elapsed, left: read - skipped - ok - failed, ..tally.0 }
+}
+
+fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let builder = std::thread::Builder::new().name(format!("scrape-{name}"));
+    #[expect(clippy::disallowed_methods, reason = "this is run, which hears how its threads end through their channels")]
+    builder.spawn(work).map(drop)
+}
+
+/// A lock that a panicking observer has not spoilt: counts and bars are whole between any two calls.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,126 @@
+//! The last of the three tasks: the thread that writes records, and counts what it wrote.
+
+use std::future::pending;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::net::unix::pipe;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Cause, Error, Observe, lock, start_thread};
+use crate::crawl::{Halt, Stop};
+use crate::model::{Columns, ErrorKind, Record, Summary};
+use crate::sink;
+
+/// How long a second stop waits for a write that does not end.
+const LAST_WRITE: Duration = Duration::from_secs(1);
+
+/// The counts of what was written.
+#[derive(Default)]
+pub(super) struct Tally(pub(super) Summary);
+
+impl Tally {
+    fn add(&mut self, record: &Record) {
+        let Summary { ok, failed, kinds, statuses, bytes, .. } = &mut self.0;
+        *bytes += record.bytes.unwrap_or(0);
+        let Some(kind) = record.error else {
+            *ok += 1;
+            return;
+        };
+        *failed += 1;
+        *kinds.entry(kind).or_default() += 1;
+        if let (ErrorKind::HttpStatus, Some(status)) = (kind, record.status) {
+            *statuses.entry(status).or_default() += 1;
+        }
+    }
+}
+
+/// How the writing ended.
+struct Written {
+    outcome: Result<(), sink::Error>,
+    partial: Option<PathBuf>,
+}
+
+/// The thread that writes records.
+pub(super) struct Sink {
+    opened: oneshot::Receiver<Result<(), sink::Error>>,
+    complete: oneshot::Sender<bool>,
+    ended: oneshot::Receiver<Written>,
+    tally: Arc<Mutex<Tally>>,
+}
+
+pub(super) fn start_sink<O: Observe>(
+    settings: sink::Settings,
+    columns: Columns,
+    mut records: mpsc::Receiver<Record>,
+    observe: Arc<Mutex<O>>,
+) -> io::Result<Sink> {
+    let (tell_opened, opened) = oneshot::channel();
+    let (complete, told_complete) = oneshot::channel();
+    let (tell_ended, ended) = oneshot::channel();
+    let tally = Arc::new(Mutex::new(Tally::default()));
+    let counts = Arc::clone(&tally);
+    let write = move || {
+        let mut writer = match sink::open(settings, columns) {
+            Ok(writer) => writer,
+            Err(error) => return drop(tell_opened.send(Err(error))),
+        };
+        if tell_opened.send(Ok(())).is_err() {
+            return;
+        }
+        let written = writer.run(&mut records, &mut |record| {
+            lock(&counts).add(record);
+            lock(&observe).record(record);
+        });
+        // From here on the crawl's sends fail, and it ends.
+        drop(records);
+        let complete = written.is_ok() && told_complete.blocking_recv().unwrap_or(false);
+        let finished = writer.finish(complete);
+        let partial = finished.as_ref().ok().and_then(|finished| finished.partial.clone());
+        let _ = tell_ended.send(Written { outcome: written.and(finished).map(drop), partial });
+    };
+    start_thread("sink", write)?;
+    Ok(Sink { opened, complete, ended, tally })
+}
+
+impl Sink {
+    pub(super) async fn opened(&mut self) -> Result<(), Error> {
+        Ok((&mut self.opened).await.map_err(|_| Cause::Bug("sink"))??)
+    }
+
+    /// Lets the sink write its end. A second stop does not wait for ever for a reader that does not read.
+    pub(super) async fn finish(self, complete: bool, stop: &mut Stop) -> Result<(Tally, Result<(), sink::Error>), Error> {
+        // The thread may have ended by itself: then its answer is there.
+        let _ = self.complete.send(complete);
+        let given_up = async {
+            stop.reached(Halt::Now).await;
+            tokio::time::timeout(LAST_WRITE, pending::<()>()).await
+        };
+        let output = tokio::select! {
+            biased;
+            ended = self.ended => ended.map_err(|_| Cause::Bug("sink"))?,
+            _ = given_up => Written { outcome: Ok(()), partial: None },
+        };
+        let mut tally = std::mem::take(&mut *lock(&self.tally));
+        tally.0.partial = output.partial;
+        Ok((tally, output.outcome))
+    }
+}
+
+/// Resolves when nobody reads standard output any more, so that a run whose pages are slow ends then and not with its next record.
+/// Never for any other destination, nor where the system cannot tell.
+pub(super) async fn reader_gone(is_stdout: bool) {
+    if is_stdout
+        && let Ok(stdout) = io::stdout().as_fd().try_clone_to_owned()
+        // Only its readiness is asked for, so the descriptor stays as it is: blocking, and whatever it may be.
+        && let Ok(stdout) = pipe::Sender::from_owned_fd_unchecked(stdout)
+        && stdout.ready(Interest::ERROR).await.is_ok()
+    {
+        return;
+    }
+    pending::<()>().await;
+}
