@@ -32,6 +32,10 @@ use crate::model::{Done, Ended, Read, Record, Status};
 /// to the host that the list begins with.
 const GATHER: Duration = Duration::from_millis(100);
 
+/// How late a promised instant may be noticed and still be the one that counts. Timers have a grain (tokio's is a millisecond, rounded
+/// up); without this every request would push the schedule of its rate back a little, and 100 a second would be 90.
+const GRAIN: Duration = Duration::from_millis(5);
+
 /// Fetches every target and sends one record for each, until the targets end, the output ends, or a stop or the deadline ends it.
 ///
 /// `status` is told where the crawl stands whenever it is about to wait; `gone` resolves when nobody reads the output any more.
@@ -51,6 +55,8 @@ pub async fn crawl<F: Fetch>(
         refill: frontier.window / 4 * 3,
         filling: true,
         gathering: Some(now + GATHER),
+        promised: None,
+        told: now,
         permits: Arc::new(Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
         workers: JoinSet::new(),
         shop: Arc::new(Shop { fetch, extract, max_body, readers: Semaphore::new(readers) }),
@@ -77,6 +83,10 @@ struct Crawl<F, S> {
     filling: bool,
     /// The window has never been full; start no request before this instant unless the source has nothing at hand.
     gathering: Option<Instant>,
+    /// When the frontier said that somebody may go.
+    promised: Option<Instant>,
+    /// The latest instant that the frontier was told.
+    told: Instant,
     permits: Arc<Semaphore>,
     workers: JoinSet<Box<Done>>,
     shop: Arc<Shop<F>>,
@@ -165,7 +175,8 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         match read.target {
             Some(target) => {
                 self.outbox.expect(target.index);
-                self.frontier.push(target, Instant::now().into_std());
+                let now = self.now();
+                self.frontier.push(target, now);
             }
             None => self.did.skipped += 1,
         }
@@ -177,9 +188,23 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         self.gathering = None;
     }
 
+    /// Tells the time as the frontier is to see it: it never goes back.
+    fn now(&mut self) -> std::time::Instant {
+        self.told = self.told.max(Instant::now());
+        self.told.into_std()
+    }
+
+    /// The same at the moment of a start: a promised instant that has just passed is now.
+    fn start_time(&mut self) -> Instant {
+        let now = Instant::now();
+        let on_time = self.promised.take().filter(|promised| *promised <= now && now - *promised <= GRAIN);
+        self.told = self.told.max(on_time.unwrap_or(now));
+        self.told
+    }
+
     /// Starts what may go. The permit is taken first and travels with the worker.
     fn start(&mut self) -> Option<Instant> {
-        let now = Instant::now();
+        let now = self.start_time();
         if let Some(until) = self.gathering.filter(|until| *until > now) {
             return Some(until);
         }
@@ -187,7 +212,10 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
             match self.frontier.next(now.into_std()) {
                 Next::Go(ticket) => self.spawn(*ticket, permit),
                 Next::Refused(record) => self.outbox.push(*record),
-                Next::Wait(at) => return Some(at.into()),
+                Next::Wait(at) => {
+                    self.promised = Some(at.into());
+                    return self.promised;
+                }
                 Next::Idle => break,
             }
         }
@@ -263,7 +291,8 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         match done {
             Ok(done) => {
                 log(&done);
-                if let Some(record) = self.frontier.settle(*done, Instant::now().into_std()) {
+                let now = self.now();
+                if let Some(record) = self.frontier.settle(*done, now) {
                     self.outbox.push(record);
                 }
             }

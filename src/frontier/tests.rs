@@ -239,6 +239,18 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
+    fn a_window_full_of_one_host_never_delays_another_hosts_target(
+        ahead in 1_usize..200, permits in 2_usize..20, rate in prop::option::of(0.01_f64..100.0), slow in 0_u64..100_000
+    ) {
+        let rates = rate.iter().map(|rate| rate.to_string().parse().unwrap()).collect();
+        let settings = Settings { window: ahead + 1, host_rps: rates, ..quick() };
+        let mut list = urls(&[("first.example", ahead)]);
+        list.push("http://second.example/".to_owned());
+        let run = simulate(settings, permits, &list, &mut |_| (Duration::from_millis(slow), page()));
+        prop_assert_eq!(of(&run, "second.example").next(), Some(run.epoch));
+    }
+
+    #[test]
     fn every_target_settles_once_and_every_limit_holds_for_every_kind_of_request(
         hosts in prop::collection::vec((0_u8..6, 1_usize..12), 1..8),
         permits in 1_usize..12,

@@ -57,6 +57,8 @@ pub enum Ended {
     Deadline,
     /// The reader of the output went away.
     OutputClosed,
+    /// The input could not be read on, or the output could not be written on.
+    Broken,
 }
 
 impl Summary {

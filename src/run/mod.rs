@@ -89,12 +89,14 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     crawled.input_complete &= input.is_ok();
     let complete = crawled.ended == Ended::Finished && input.is_ok();
     let (tally, output) = sink.finish(complete, &mut stop).await?;
-    let summary = sum_up(tally, crawled, began.elapsed());
-    let broken = |cause| Err(Error { cause, summary: Some(Box::new(summary.clone())) });
-    match (output, input) {
-        (Err(error), _) => broken(error.into()),
-        (_, Err(cause)) => broken(cause),
-        (Ok(()), Ok(())) => Ok(summary),
+    let mut summary = sum_up(tally, crawled, began.elapsed());
+    // The right-most error is the one that matters: it ended what stands left of it.
+    match output.map_err(Cause::Output).and(input) {
+        Ok(()) => Ok(summary),
+        Err(cause) => {
+            summary.ended = Ended::Broken;
+            Err(Error { cause, summary: Some(Box::new(summary)) })
+        }
     }
 }
 

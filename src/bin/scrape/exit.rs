@@ -37,6 +37,7 @@ impl Exit {
     pub(crate) fn of(summary: &Summary, signal: Option<Self>) -> Self {
         let has_left = summary.left > 0 || !summary.input_complete;
         match summary.ended {
+            Ended::Broken => Self::Broken,
             Ended::Stopped => signal.unwrap_or(Self::Interrupted),
             Ended::Deadline if has_left => Self::Deadline,
             Ended::Deadline | Ended::Finished if summary.failed > 0 => Self::SomeFailed,

@@ -36,6 +36,7 @@ pub(super) fn json(summary: &Summary, now: SystemTime) -> String {
         Ended::Stopped => "stopped",
         Ended::Deadline => "deadline",
         Ended::OutputClosed => "output_closed",
+        Ended::Broken => "broken",
     };
     json_line(
         "INFO",
@@ -56,6 +57,7 @@ fn pace(summary: &Summary, colour: bool) -> String {
         Ended::Finished => "done".to_owned(),
         Ended::Deadline => paint("stopped by the deadline", Paint::Yellow, colour),
         Ended::Stopped | Ended::OutputClosed => paint("stopped", Paint::Yellow, colour),
+        Ended::Broken => paint("broken off", Paint::Red, colour),
     };
     let rate = per_second(ok + failed, *elapsed);
     let size = ByteSize(*bytes).display().iec();
