@@ -68,7 +68,8 @@ fn builder(settings: &Settings) -> ClientBuilder {
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .referer(false)
-        .pool_idle_timeout(Duration::from_secs(15))
+        // Under the 5 s after which common servers close, and short because the pool has no other bound on the hosts it remembers.
+        .pool_idle_timeout(Duration::from_secs(4))
         .http2_keep_alive_interval(Duration::from_secs(10))
         .http2_keep_alive_timeout(Duration::from_secs(10))
         // What browsers put up with.
