@@ -4,6 +4,7 @@
 //! Stands between the source (its targets come through a bounded channel) and the sink (its records leave through another). The
 //! channels' ends carry the news: no more senders means the list is read, no more receiver means nobody wants records.
 
+mod intake;
 mod outbox;
 mod settings;
 mod stop;
@@ -13,12 +14,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::error::{TryRecvError, TrySendError};
-use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use self::intake::Intake;
 pub use self::outbox::ORDERED_WINDOW;
 use self::outbox::Outbox;
 pub use self::settings::{Crawled, Line, Settings};
@@ -26,11 +28,7 @@ pub use self::stop::{Halt, Stop, Stopper, stop};
 use self::worker::{Shop, work};
 use crate::fetch::Fetch;
 use crate::frontier::{Frontier, Next};
-use crate::model::{Done, Ended, Read, Record, Status};
-
-/// A crawl that has not begun to read waits this long for the list to fill the window, so that the first places do not all go
-/// to the host that the list begins with.
-const GATHER: Duration = Duration::from_millis(100);
+use crate::model::{Done, Ended, Outcome, Record, Status, Target, Ticket, redact};
 
 /// How late a promised instant may be noticed and still be the one that counts. Timers have a grain (tokio's is a millisecond, rounded
 /// up); without this every request would push the schedule of its rate back a little, and 100 a second would be 90.
@@ -52,9 +50,7 @@ pub async fn crawl<F: Fetch>(
     let Line { targets, total, records, fetch, extract, max_body, stop } = line;
     let mut crawl = Crawl {
         frontier: Frontier::new(frontier.clone(), now.into_std()),
-        refill: frontier.window / 4 * 3,
-        filling: true,
-        gathering: Some(now + GATHER),
+        intake: Intake::new(targets, frontier.window, now),
         promised: None,
         told: now,
         permits: Arc::new(Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
@@ -65,24 +61,20 @@ pub async fn crawl<F: Fetch>(
         draining: None,
         did: Crawled::default(),
         settings,
-        targets,
         total,
         records,
         stop,
         status,
     };
     crawl.run(gone).await;
-    crawl.did
+    let Intake { read, skipped, is_complete, .. } = crawl.intake;
+    Crawled { read, skipped, input_complete: is_complete, ..crawl.did }
 }
 
 struct Crawl<F, S> {
     settings: Settings,
     frontier: Frontier,
-    /// The window is filled up again when it holds no more than this: a few at a time would wake the source for each.
-    refill: usize,
-    filling: bool,
-    /// The window has never been full; start no request before this instant unless the source has nothing at hand.
-    gathering: Option<Instant>,
+    intake: Intake,
     /// When the frontier said that somebody may go.
     promised: Option<Instant>,
     /// The latest instant that the frontier was told.
@@ -91,7 +83,6 @@ struct Crawl<F, S> {
     workers: JoinSet<Box<Done>>,
     shop: Arc<Shop<F>>,
     outbox: Outbox,
-    targets: Receiver<Read>,
     total: Option<u64>,
     records: Sender<Record>,
     stop: Stop,
@@ -140,52 +131,28 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
     }
 
     fn is_done(&self) -> bool {
-        let nothing_to_come = self.draining.is_some() || (self.did.input_complete && self.frontier.is_empty());
+        let nothing_to_come = self.draining.is_some() || (self.intake.is_complete && self.frontier.is_empty());
         nothing_to_come && self.workers.is_empty()
     }
 
     /// Takes in what the source has at hand, as far as there is room.
     fn take_in(&mut self) {
-        while self.has_room() {
-            match self.targets.try_recv() {
-                Ok(read) => self.take(read),
-                Err(TryRecvError::Empty) => break,
-                Err(TryRecvError::Disconnected) => self.end_of_input(),
-            }
+        while self.has_room()
+            && let Some(target) = self.intake.try_next()
+        {
+            self.take(target);
         }
     }
 
     fn has_room(&mut self) -> bool {
-        if self.did.input_complete || self.draining.is_some() {
-            return false;
-        }
         let is_full = self.frontier.is_full() || !self.outbox.has_room();
-        if is_full {
-            self.gathering = None;
-        }
-        self.filling = !is_full && (self.filling || self.frontier.census().held <= self.refill);
-        self.filling
+        self.intake.wants_more(self.frontier.census().held, is_full)
     }
 
-    fn take(&mut self, read: Read) {
-        self.did.read += 1;
-        if !read.more {
-            self.gathering = None;
-        }
-        match read.target {
-            Some(target) => {
-                self.outbox.expect(target.index);
-                let now = self.now();
-                self.frontier.push(target, now);
-            }
-            None => self.did.skipped += 1,
-        }
-    }
-
-    fn end_of_input(&mut self) {
-        self.did.input_complete = true;
-        self.total = Some(self.did.read - self.did.skipped);
-        self.gathering = None;
+    fn take(&mut self, target: Target) {
+        self.outbox.expect(target.index);
+        let now = self.now();
+        self.frontier.push(target, now);
     }
 
     /// Tells the time as the frontier is to see it: it never goes back.
@@ -205,7 +172,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
     /// Starts what may go. The permit is taken first and travels with the worker.
     fn start(&mut self) -> Option<Instant> {
         let now = self.start_time();
-        if let Some(until) = self.gathering.filter(|until| *until > now) {
+        if let Some(until) = self.intake.gathering(now) {
             return Some(until);
         }
         while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
@@ -222,10 +189,10 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         None
     }
 
-    fn spawn(&mut self, ticket: crate::model::Ticket, permit: OwnedSemaphorePermit) {
+    fn spawn(&mut self, ticket: Ticket, permit: OwnedSemaphorePermit) {
         self.did.requests += 1;
         self.did.retries += u64::from(ticket.attempts > 1 && ticket.hops.is_empty() && !ticket.renewed);
-        tracing::debug!(url = %crate::model::redact(ticket.url.as_str()), attempt = ticket.attempts, hop = ticket.hops.len(), "request");
+        tracing::debug!(url = %redact(ticket.url.as_str()), attempt = ticket.attempts, hop = ticket.hops.len(), "request");
         let shop = Arc::clone(&self.shop);
         #[expect(clippy::disallowed_methods, reason = "this is the crawl, which joins its workers")]
         self.workers.spawn(async move {
@@ -278,10 +245,11 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
                     self.settle(done);
                 }
             }
-            read = self.targets.recv(), if has_room => match read {
-                Some(read) => self.take(read),
-                None => self.end_of_input(),
-            },
+            target = self.intake.next(), if has_room => {
+                if let Some(target) = target {
+                    self.take(target);
+                }
+            }
             () = until(wake) => {}
         }
         Ok(())
@@ -312,7 +280,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
     fn drain(&mut self, why: Ended) {
         self.did.ended = why;
         self.draining = Some(Instant::now() + self.settings.grace);
-        self.targets.close();
+        self.intake.close();
         tracing::info!(in_flight = self.workers.len(), "no new requests; waiting for those in flight");
     }
 
@@ -320,8 +288,8 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         let census = self.frontier.census();
         let in_flight = self.workers.len();
         (self.status)(&Status {
-            read: self.did.read,
-            total: self.total,
+            read: self.intake.read,
+            total: if self.intake.is_complete { Some(self.intake.read - self.intake.skipped) } else { self.total },
             in_flight,
             queued: census.held.saturating_sub(in_flight + census.retrying),
             retrying: census.retrying,
@@ -341,7 +309,6 @@ async fn until(instant: Option<Instant>) {
 
 /// What a request came to, for `-v` (failures) and `-vv` (all).
 fn log(done: &Done) {
-    use crate::model::{Outcome, redact};
     let url = redact(done.ticket.url.as_str());
     let (attempt, elapsed) = (done.ticket.attempts, done.elapsed);
     match &done.outcome {

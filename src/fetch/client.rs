@@ -9,9 +9,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder};
 use url::Url;
 
+use super::Settings;
 use super::dial::Watch;
-use super::{Fetch, Reply, Settings, exchange};
-use crate::model::{ErrorKind, Failure, Ticket};
+use crate::model::{ErrorKind, Failure};
 
 /// Fetches over the network.
 #[derive(Debug)]
@@ -47,12 +47,6 @@ impl Fetcher {
             client.map_err(|error| super::error::root_cause(&error))
         });
         https.as_ref().map_err(|error| Failure::new(ErrorKind::Tls, format!("cannot set up TLS: {error}")))
-    }
-}
-
-impl Fetch for Fetcher {
-    async fn fetch(&self, ticket: &Ticket) -> Result<Reply, Failure> {
-        exchange::run(self, ticket).await
     }
 }
 

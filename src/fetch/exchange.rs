@@ -12,7 +12,7 @@ use url::Url;
 
 use super::client::Fetcher;
 use super::dial::{self, Dial};
-use super::{Reply, error};
+use super::{Fetch, Reply, error};
 use crate::model::{ErrorKind, Failure, Page, Ticket};
 use crate::policy::retry_after;
 
@@ -21,10 +21,11 @@ const DRAIN_BYTES: u64 = 16 << 10;
 /// And no longer than this.
 const DRAIN_TIME: Duration = Duration::from_millis(500);
 
-/// Sends a ticket's request and reads its answer.
-pub(super) async fn run(fetcher: &Fetcher, ticket: &Ticket) -> Result<Reply, Failure> {
-    let request = request(fetcher, ticket)?;
-    dial::watched(exchange(fetcher, ticket, request)).await
+impl Fetch for Fetcher {
+    async fn fetch(&self, ticket: &Ticket) -> Result<Reply, Failure> {
+        let request = request(self, ticket)?;
+        dial::watched(exchange(self, ticket, request)).await
+    }
 }
 
 async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -> Result<Reply, Failure> {

@@ -1,0 +1,109 @@
+//! The near end of the targets' channel: when to take targets in, and what has been taken.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::time::Instant;
+
+use crate::model::{Read, Target};
+
+/// A crawl that has not begun to read waits this long for the list to fill the window, so that the first places do not all go
+/// to the host that the list begins with.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// Targets on their way in.
+#[derive(Debug)]
+pub(super) struct Intake {
+    targets: Receiver<Read>,
+    /// Filled up again when no more targets than this are held: a few at a time would wake the source for each.
+    refill: usize,
+    filling: bool,
+    /// The window has never been full: until then start no request, unless the source has nothing at hand.
+    gathering: Option<Instant>,
+    /// Nothing more is taken.
+    is_closed: bool,
+    /// Targets taken in, skipped ones included.
+    pub(super) read: u64,
+    /// Repeated URLs, which are not fetched.
+    pub(super) skipped: u64,
+    /// The list has been read to its end.
+    pub(super) is_complete: bool,
+}
+
+impl Intake {
+    pub(super) fn new(targets: Receiver<Read>, window: usize, now: Instant) -> Self {
+        let gathering = Some(now + GATHER);
+        Self {
+            targets,
+            refill: window / 4 * 3,
+            filling: true,
+            gathering,
+            is_closed: false,
+            read: 0,
+            skipped: 0,
+            is_complete: false,
+        }
+    }
+
+    /// Whether to take more in, with `held` targets in hand.
+    pub(super) fn wants_more(&mut self, held: usize, is_full: bool) -> bool {
+        if is_full {
+            self.gathering = None;
+        }
+        self.filling = !is_full && (self.filling || held <= self.refill);
+        self.filling && !self.is_complete && !self.is_closed
+    }
+
+    /// What the source has at hand, if anything.
+    pub(super) fn try_next(&mut self) -> Option<Target> {
+        loop {
+            match self.targets.try_recv() {
+                Ok(read) => {
+                    if let Some(target) = self.count(read) {
+                        return Some(target);
+                    }
+                }
+                Err(TryRecvError::Empty) => return None,
+                Err(TryRecvError::Disconnected) => {
+                    self.end();
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Waits for the source. `None`: a target that is skipped, or the end of the list.
+    pub(super) async fn next(&mut self) -> Option<Target> {
+        let Some(read) = self.targets.recv().await else {
+            self.end();
+            return None;
+        };
+        self.count(read)
+    }
+
+    fn count(&mut self, read: Read) -> Option<Target> {
+        self.read += 1;
+        self.skipped += u64::from(read.target.is_none());
+        if !read.more {
+            self.gathering = None;
+        }
+        read.target
+    }
+
+    fn end(&mut self) {
+        self.is_complete = true;
+        self.gathering = None;
+    }
+
+    /// Until when the first requests wait for the window to fill, if they do.
+    pub(super) fn gathering(&self, now: Instant) -> Option<Instant> {
+        self.gathering.filter(|until| *until > now)
+    }
+
+    /// Takes nothing more; the source hears of it.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        self.targets.close();
+    }
+}
