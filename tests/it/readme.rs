@@ -74,6 +74,7 @@ fn every_command_of_the_readme_works() {
     for command in commands.iter().filter(|command| can_run(command) && !command.contains("serve")) {
         let work = Work::new();
         work.write("urls.txt", &list)
+            .write("urls.example.txt", offline(include_str!("../../urls.example.txt"), &site.url("")))
             .write("urls.csv", format!("url,id\n{},1\n", site.url("/a")))
             .write("urls.jsonl", format!("{{\"url\":\"{}\",\"id\":1}}\n", site.url("/a")));
         let script = format!("scrape() {{ \"$0\" \"$@\"; }}\n{}", offline(command, &site.url("")));
