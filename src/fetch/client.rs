@@ -55,7 +55,8 @@ fn builder(settings: &Settings) -> ClientBuilder {
     headers.insert(header::USER_AGENT, settings.user_agent.clone());
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate, br, zstd"));
-    Client::builder()
+    let builder = if settings.direct { Client::builder().no_proxy() } else { Client::builder() };
+    builder
         .default_headers(headers)
         .connect_timeout(settings.connect_timeout)
         // Redirects and retries are requests like any other: they go through the frontier.

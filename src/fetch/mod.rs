@@ -34,6 +34,8 @@ pub struct Settings {
     pub accept: Vec<RangeInclusive<u16>>,
     /// Sent to the origin that the input named, never to another one.
     pub headers: HeaderMap,
+    /// Leave the environment's proxies (`HTTP_PROXY` and so on) out of it. Default: no.
+    pub direct: bool,
     /// Sent with every request. Default `scrape/VERSION`.
     pub user_agent: HeaderValue,
 }
@@ -47,6 +49,7 @@ impl Default for Settings {
             max_body: 10_000_000,
             accept: vec![200..=299],
             headers: HeaderMap::new(),
+            direct: false,
             user_agent: HeaderValue::from_static(concat!("scrape/", env!("CARGO_PKG_VERSION"))),
         }
     }

@@ -35,3 +35,10 @@ fn the_demo_can_be_served_until_it_is_interrupted() {
     let run = demo.end().code(130);
     assert!(run.text().lines().all(|line| line.starts_with("http://127.0.0.1:")), "only a list of URLs:\n{}", run.text());
 }
+
+#[test]
+fn the_demo_needs_no_proxy_whatever_the_environment_says() {
+    // Nothing listens at port 9.
+    let run = scrape("--demo -q").env("HTTP_PROXY", "http://127.0.0.1:9").env("http_proxy", "http://127.0.0.1:9").run().code(3);
+    assert_eq!(run.records().iter().filter(|record| field(record, "error").is_string()).count(), 1, "only the missing page fails");
+}

@@ -77,6 +77,7 @@ async fn run(mut plan: Plan, mode: Option<DemoMode>, terminal: &Terminal) -> Res
                 Exit::Success
             });
         }
+        plan.fetch.direct = true;
         plan.source.inputs = site.urls().into_iter().map(scrape::Origin::Url).collect();
     }
     if plan.sink.terminal {

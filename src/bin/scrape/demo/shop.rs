@@ -18,7 +18,7 @@ const TROUBLE: [(&str, &str); 8] = [
     ("/busy", "answers 429 with Retry-After the first time: the wait is obeyed, and other hosts go on"),
     ("/big", "is about a megabyte, compressed on its way: see --max-body"),
     ("/old", "is redirected to the first product: see final_url, and --max-redirects"),
-    ("/private", "is closed to robots by robots.txt: see --robots"),
+    ("/private", "is closed to robots by the shop's robots.txt"),
     ("/product/1", "is an ordinary product, with JSON-LD and OpenGraph beside its text"),
 ];
 
