@@ -5,6 +5,7 @@
 
 use html5ever::driver::{ParseOpts, parse_document};
 use html5ever::tendril::TendrilSink;
+use html5ever::tree_builder::TreeBuilderOpts;
 use scraper::{Html, HtmlTreeSink};
 
 use super::limits::{Limits, too_large};
@@ -16,7 +17,10 @@ const SLICE: usize = 4096;
 
 /// Parses a page, or says which limit it is beyond: never a page in part.
 pub(super) fn parse(text: &str, limits: &Limits) -> Result<Html, Failure> {
-    let mut parser = parse_document(HtmlTreeSink::new(Html::new_document()), ParseOpts::default());
+    // No script runs here, so what pages show instead of scripts is read: <noscript> holds elements, not one text.
+    let opts =
+        ParseOpts { tree_builder: TreeBuilderOpts { scripting_enabled: false, ..Default::default() }, ..Default::default() };
+    let mut parser = parse_document(HtmlTreeSink::new(Html::new_document()), opts);
     let (mut fed, mut known) = (0, 0);
     while fed < text.len() {
         let end = text.floor_char_boundary(fed + SLICE);

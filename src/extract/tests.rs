@@ -37,6 +37,14 @@ fn every_field_has_its_key_in_the_order_asked_for() {
 }
 
 #[test]
+fn what_a_page_shows_without_scripts_is_read() {
+    let page = "<h1>a<noscript><b>b</b></noscript></h1><noscript><a href=x>l</a><img src=lazy.jpg></noscript>";
+    assert_eq!(one("h1=h1", page), "ab");
+    assert_eq!(all("links[]=a::attr(href)", page), ["http://a.example/dir/x"]);
+    assert_eq!(all("images[]=img::attr(src)", page), ["http://a.example/dir/lazy.jpg"]);
+}
+
+#[test]
 fn what_is_no_markup_has_all_fields_without_values() {
     let extractor = extractor(&["x=title", "y[]=title"]);
     for (content_type, body) in [("image/png", &b"<title>x</title>"[..]), ("application/json", b"{}"), ("", b"\x89PNG\0")] {

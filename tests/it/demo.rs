@@ -40,5 +40,9 @@ fn the_demo_can_be_served_until_it_is_interrupted() {
 fn the_demo_needs_no_proxy_whatever_the_environment_says() {
     // Nothing listens at port 9.
     let run = scrape("--demo -q").env("HTTP_PROXY", "http://127.0.0.1:9").env("http_proxy", "http://127.0.0.1:9").run().code(3);
-    assert_eq!(run.records().iter().filter(|record| field(record, "error").is_string()).count(), 1, "only the missing page fails");
+    assert_eq!(
+        run.records().iter().filter(|record| field(record, "error").is_string()).count(),
+        1,
+        "only the missing page fails"
+    );
 }
