@@ -123,6 +123,9 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
             Some(Cut::Output) => self.did.ended = Ended::OutputClosed,
             Some(Cut::Now) => self.did.ended = Ended::Stopped,
             None => {
+                if self.did.ended == Ended::Deadline && self.intake.is_complete && self.frontier.is_empty() {
+                    self.did.ended = Ended::Finished; // it came while the last ones were on their way
+                }
                 self.outbox.release();
                 // The cut changes nothing here: the loop has ended.
                 let _ = self.deliver(gone).await;

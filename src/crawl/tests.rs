@@ -247,6 +247,13 @@ async fn the_deadline_ends_it_and_what_waits_for_a_retry_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deadline_that_leaves_nothing_undone_ended_nothing() {
+    let settings = Settings { deadline: Some(Duration::from_secs(1)), ..settings(2) };
+    let (records, crawled, _) = all(bench(settings, |_| after(2000)), urls(2)).await;
+    assert_eq!((records.len(), crawled.ended), (2, Ended::Finished));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rate_is_kept_while_places_stay_free() {
     let mut settings = settings(10);
     settings.frontier.rps = vec!["5".parse().unwrap()];
