@@ -69,7 +69,7 @@ fn gzip(mut data: &[u8], max: u64) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let mut member = GzDecoder::new(data);
-        (&mut member).take(max + 1 - body.len() as u64).read_to_end(&mut body)?;
+        (&mut member).take(max.saturating_add(1) - body.len() as u64).read_to_end(&mut body)?;
         data = member.into_inner();
         if body.len() as u64 > max || !data.starts_with(&[0x1f, 0x8b]) {
             return Ok(body);
@@ -79,7 +79,7 @@ fn gzip(mut data: &[u8], max: u64) -> io::Result<Vec<u8>> {
 
 fn all(decoder: impl Read, max: u64) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
-    decoder.take(max + 1).read_to_end(&mut body)?;
+    decoder.take(max.saturating_add(1)).read_to_end(&mut body)?;
     Ok(body)
 }
 
@@ -192,6 +192,14 @@ mod tests {
         }
         let just = vec![0; 100_000];
         assert_eq!(decoded("gzip", packed("gzip", &just)).map(|body| body.len()), Ok(100_000));
+    }
+
+    #[test]
+    fn the_largest_cap_is_no_cap() {
+        for (coding, name) in [("gzip", "gzip"), ("zlib", "deflate"), ("zstd", "zstd")] {
+            let mut page = page(name, packed(coding, TEXT));
+            assert_eq!(decode(&mut page, u64::MAX).map(|()| page.body), Ok(TEXT.into()), "{coding}");
+        }
     }
 
     #[test]
