@@ -34,6 +34,7 @@ impl Frontier {
             }
             Outcome::Stale(_) if !ticket.renewed => {
                 ticket.renewed = true;
+                ticket.spent = spent;
                 self.host(ticket.host).push_urgent(ticket);
                 None
             }

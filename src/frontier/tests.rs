@@ -182,6 +182,7 @@ fn a_stale_connection_is_replaced_once_and_is_no_attempt() {
         (MS, if ticket.renewed { page() } else { Outcome::Stale(failure) })
     });
     assert_eq!((run.records[0].attempts, run.starts.len(), run.end - run.epoch), (1, 2, 2 * MS));
+    assert_eq!(run.records[0].elapsed_ms, Some(2), "both requests are the one attempt, and share its time");
     let always = simulate(quick(), 1, &["http://a.example/".to_owned()], &mut |_| {
         (MS, Outcome::Stale(Failure::new(ErrorKind::Connect, "closed")))
     });
