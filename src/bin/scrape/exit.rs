@@ -39,9 +39,11 @@ impl Exit {
         match summary.ended {
             Ended::Broken => Self::Broken,
             Ended::Stopped => signal.unwrap_or(Self::Interrupted),
+            // Ctrl-C ends the reader of the output too, which may be noticed while the run still drains.
+            Ended::OutputClosed => signal.unwrap_or(Self::Success),
             Ended::Deadline if has_left => Self::Deadline,
             Ended::Deadline | Ended::Finished if summary.failed > 0 => Self::SomeFailed,
-            Ended::Deadline | Ended::Finished | Ended::OutputClosed => Self::Success,
+            Ended::Deadline | Ended::Finished => Self::Success,
         }
     }
 }
@@ -64,6 +66,8 @@ mod tests {
         assert_eq!(Exit::of(&Summary { failed: 1, ..done.clone() }, None), Exit::SomeFailed);
         assert_eq!(Exit::of(&with(Ended::OutputClosed), None), Exit::Success);
         assert_eq!(Exit::of(&with(Ended::Stopped), Some(Exit::Terminated)), Exit::Terminated);
+        assert_eq!(Exit::of(&with(Ended::OutputClosed), None), Exit::Success);
+        assert_eq!(Exit::of(&with(Ended::OutputClosed), Some(Exit::Interrupted)), Exit::Interrupted, "Ctrl-C ends `| jq` too");
         assert_eq!(Exit::of(&with(Ended::Deadline), None), Exit::Success, "it came when nothing was left");
         assert_eq!(Exit::of(&Summary { left: 1, ..with(Ended::Deadline) }, None), Exit::Deadline);
         assert_eq!(Exit::of(&Summary { input_complete: false, ..with(Ended::Deadline) }, None), Exit::Deadline);
