@@ -86,9 +86,10 @@ fn without_credentials(mut url: Url) -> Url {
     url
 }
 
-/// A failure with what its response said.
+/// A failure with what its response said. `Retry-After` counts where the status is the failure: a page that was sent is no refusal.
 fn answered(response: &Response, failure: Failure) -> Failure {
-    let wait = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let refused = failure.kind == ErrorKind::HttpStatus;
+    let wait = response.headers().get(header::RETRY_AFTER).filter(|_| refused).and_then(|value| value.to_str().ok());
     Failure {
         status: Some(response.status().as_u16()),
         content_type: content_type(response),

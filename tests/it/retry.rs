@@ -78,6 +78,15 @@ fn retry_after_as_a_date_is_waited_for_and_one_that_has_passed_is_not() {
 }
 
 #[test]
+fn only_a_status_that_fails_the_target_asks_for_patience() {
+    let site = Site::start();
+    let cut = Reply::raw("HTTP/1.1 200 OK\r\nRetry-After: 3600\r\nContent-Length: 9\r\n\r\nhalf").close();
+    site.pages("/x", [cut, Reply::title("x")]);
+    scrape("--backoff 1ms --max-wait 1h").arg(site.url("/x")).run().code(0);
+    assert_eq!(site.count("/x"), 2);
+}
+
+#[test]
 fn an_absurd_retry_after_is_harmless() {
     for value in ["-1", "1.5", "1e9", "soon", "", "0x10", "Thu, 99 Foo 2026 99:99:99 GMT", "\u{e9}"] {
         let site = Site::start();
