@@ -18,8 +18,14 @@ use crate::model::{ErrorKind, Failure};
 pub struct Fetcher {
     pub(super) settings: Settings,
     http: Client,
-    https: OnceLock<Result<Client, String>>,
+    https: Later,
+    /// The same, but keeping no connection.
+    fresh_http: Later,
+    fresh_https: Later,
 }
+
+/// A client that is built when it is first needed.
+type Later = OnceLock<Result<Client, String>>;
 
 /// Why no client could be built.
 #[derive(Debug, thiserror::Error)]
@@ -34,19 +40,26 @@ impl Fetcher {
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
         install_tls();
         let http = builder(&settings).tls_certs_only([]).build()?;
-        Ok(Self { settings, http, https: OnceLock::new() })
+        let [https, fresh_http, fresh_https] = std::array::from_fn(|_| OnceLock::new());
+        Ok(Self { settings, http, https, fresh_http, fresh_https })
     }
 
-    /// The client for a URL's scheme.
-    pub(super) fn client(&self, url: &Url) -> Result<&Client, Failure> {
-        if url.scheme() == "http" {
-            return Ok(&self.http);
-        }
-        let https = self.https.get_or_init(|| {
-            let client = builder(&self.settings).tls_certs_only(authorities()).build();
+    /// The client for a URL's scheme. `fresh`: one that opens a connection for each request, because where one kept connection was
+    /// closed the next one may be too.
+    pub(super) fn client(&self, url: &Url, fresh: bool) -> Result<&Client, Failure> {
+        let is_http = url.scheme() == "http";
+        let client = match (is_http, fresh) {
+            (true, false) => return Ok(&self.http),
+            (true, true) => &self.fresh_http,
+            (false, false) => &self.https,
+            (false, true) => &self.fresh_https,
+        };
+        let client = client.get_or_init(|| {
+            let builder = builder(&self.settings).tls_certs_only(if is_http { Vec::new() } else { authorities() });
+            let client = if fresh { builder.pool_max_idle_per_host(0) } else { builder }.build();
             client.map_err(|error| super::error::root_cause(&error))
         });
-        https.as_ref().map_err(|error| Failure::new(ErrorKind::Tls, format!("cannot set up TLS: {error}")))
+        client.as_ref().map_err(|error| Failure::new(ErrorKind::Tls, format!("cannot set up TLS: {error}")))
     }
 }
 

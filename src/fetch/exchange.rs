@@ -53,7 +53,7 @@ fn request(fetcher: &Fetcher, ticket: &Ticket) -> Result<RequestBuilder, Failure
     let (user, password) = own.map_or(("", None), |own| (own.username(), own.password()));
     // Percent-encoded as they stand in the URL, so setting them changes nothing but where they stand; only a URL without a host refuses.
     let _ = url.set_username(user).and_then(|()| url.set_password(password));
-    let request = fetcher.client(&url)?.get(url);
+    let request = fetcher.client(&url, ticket.renewed)?.get(url);
     Ok(if own.is_some() { request.headers(fetcher.settings.headers.clone()) } else { request })
 }
 

@@ -135,6 +135,17 @@ fn a_connection_that_the_server_closed_in_between_is_replaced_and_does_not_count
 }
 
 #[test]
+fn a_closed_connection_is_replaced_by_a_new_one_and_not_by_the_next_that_may_be_closed() {
+    let site = Site::start();
+    site.on("/first/*", |_| Reply::title("x").delay(Duration::from_millis(100)));
+    site.pages("/then", [Reply::nothing().delay(Duration::from_millis(200)).close(), Reply::title("y")]);
+    let first = (1..=3).map(|page| site.url(&format!("/first/{page}")) + "\n");
+    let run = scrape("-c 3 --retries 0").stdin(first.collect::<String>() + &site.url("/then")).run().code(0);
+    assert!(run.each("attempts").iter().all(|attempts| attempts == 1));
+    assert_eq!((site.count("/then"), site.connections()), (2, 4), "three were kept and idle");
+}
+
+#[test]
 fn connections_are_kept_alive() {
     let site = Site::of_pages();
     scrape("-c 1").stdin(site.list(20)).run().code(0);
