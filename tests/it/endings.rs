@@ -162,3 +162,16 @@ fn the_summary_counts_skipped_failed_and_good_ones() {
     let counts = (summary.total, summary.ok, summary.failed, summary.skipped, summary.left);
     assert_eq!(counts, (7, 3, 2, 2, 0));
 }
+
+#[test]
+fn a_terminal_that_closes_does_not_end_what_nohup_started() {
+    let site = Site::of_pages();
+    let gate = Gate::default();
+    site.page("/slow", Reply::title("slow").behind(&gate));
+    let list = site.url("/slow") + "\n" + &site.list(2);
+    let live = scrape("-c 1").shell("trap '' HUP; exec \"$0\" \"$@\"").stdin(list).spawn();
+    site.wait_for("/slow");
+    live.signal(Signal::HUP);
+    gate.open();
+    assert_eq!(live.end().code(0).summary().ok, 3);
+}
