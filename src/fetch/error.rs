@@ -28,6 +28,10 @@ pub(super) fn before_head(error: &reqwest::Error, reused: bool, url: &Url) -> Re
     if error.is_connect() {
         return Err(failure(ErrorKind::Connect, format!("cannot connect to {host}:{port}: {cause}")));
     }
+    if let Some(broken_off) = find::<h2::Error>(error).filter(|h2| h2.is_remote()) {
+        let failure = failure(ErrorKind::Connect, format!("{host}:{port} broke off the request: {cause}"));
+        return if is_untouched(broken_off) { Ok(Reply::Stale(failure)) } else { Err(failure) };
+    }
     match find::<hyper::Error>(error) {
         Some(hyper) if hyper.is_parse_too_large() => {
             Err(failure(ErrorKind::TooLarge, format!("the answer's head is too large: {cause}")))
@@ -53,6 +57,12 @@ pub(super) fn in_body(error: &reqwest::Error, so_far: usize) -> Failure {
         return Failure::new(ErrorKind::Protocol, format!("the body is broken HTTP after {so_far} bytes: {cause}"));
     }
     Failure::new(ErrorKind::Body, format!("the body was cut short after {so_far} bytes: {cause}"))
+}
+
+/// Whether a server over HTTP/2 says that it has not begun to work on the request: it is closing its connection in an orderly way, as
+/// many do after a number of requests, or has too many at a time.
+fn is_untouched(error: &h2::Error) -> bool {
+    error.reason() == Some(h2::Reason::REFUSED_STREAM) || error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR)
 }
 
 /// Whether the connection ended before anything was answered.

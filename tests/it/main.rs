@@ -11,6 +11,7 @@ mod extract;
 mod fair;
 mod harness;
 mod help;
+mod http2;
 mod input;
 mod machine;
 mod output;
