@@ -149,10 +149,10 @@ pub static FORMATS: &[FormatEntry] = &[
 ];
 
 impl FormatEntry {
-    /// The format of a name.
+    /// The format of a name, or of an extension given as one.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
-        FORMATS.iter().find(|format| format.name == name)
+        FORMATS.iter().find(|format| format.name == name || format.extensions.contains(&name))
     }
 
     /// The format that a file's extension means, in either case; JSONL where it means none (`out`, `today.log`).

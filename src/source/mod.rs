@@ -134,7 +134,7 @@ impl Entry {
     /// ```
     #[must_use]
     pub fn by_name(name: &str) -> Option<Kind> {
-        SOURCES.iter().find(|entry| entry.name == name)
+        SOURCES.iter().find(|entry| entry.name == name || entry.extensions.contains(&name))
     }
 
     /// The format that the extension of a file name stands for.

@@ -47,6 +47,22 @@ fn the_first_signal_lets_what_is_in_flight_finish_and_starts_nothing_new() {
 }
 
 #[test]
+fn a_signal_that_arrives_twice_at_once_is_one_wish() {
+    // As `timeout` does it: the child, then its group.
+    let site = Site::of_pages();
+    let gate = Gate::default();
+    site.page("/slow", Reply::title("slow").behind(&gate));
+    let live = scrape(PATIENT).stdin(site.url("/slow")).spawn();
+    site.wait_for("/slow");
+    live.signal(Signal::TERM);
+    live.signal_and_settle(Signal::CONT);
+    live.signal(Signal::HUP);
+    gate.open();
+    let run = live.end().code(143);
+    assert_eq!((run.summary().ok, run.records().len()), (1, 1));
+}
+
+#[test]
 fn the_grace_time_is_the_longest_that_a_stop_waits() {
     let site = hanging();
     let live = scrape("--timeout 1h --read-timeout 1h --grace 100ms").stdin(site.list(2) + &site.url("/hang")).spawn();

@@ -132,3 +132,16 @@ fn the_manual_and_the_completions_are_generated() {
     let run = scrape("--generate elvish-cobol").run().code(2);
     assert!(run.stderr.contains("bash"), "{}", run.stderr);
 }
+
+#[test]
+fn a_limit_of_nothing_is_a_usage_error() {
+    for flags in ["--timeout 0", "--connect-timeout 0s", "--read-timeout 0", "--deadline 0", "--max-body 0", "-c 0", "--per-host 0", "--rps 0"] {
+        let run = scrape(flags).stdin("").run().code(2);
+        assert!(!run.stderr.contains("non-zero type"), "{flags}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn of_a_repeated_option_the_last_one_counts() {
+    scrape("-c 5 -c 6 --timeout 1s --timeout 2s").stdin("").run().code(0);
+}

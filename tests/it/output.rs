@@ -262,3 +262,14 @@ fn a_record_is_in_the_file_as_soon_as_it_is_done() {
     live.end().code(0);
     assert_eq!(records(&work.read("out.jsonl")).len(), 3);
 }
+
+#[test]
+fn the_input_is_never_written_over() {
+    for existing in ["--overwrite", "--append"] {
+        let work = Work::new();
+        work.write("list.txt", "http://127.0.0.1:9/");
+        let run = work.scrape("list.txt -o ./list.txt").arg(existing).run().code(2);
+        assert!(run.stderr.contains("is the input"), "{}", run.stderr);
+        assert_eq!(work.read("list.txt"), "http://127.0.0.1:9/");
+    }
+}

@@ -3,6 +3,7 @@
 mod args;
 mod demo;
 mod exit;
+mod files;
 mod generate;
 mod plan;
 mod signals;
@@ -12,7 +13,7 @@ use std::io;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use scrape::{Destination, Halt, Plan};
+use scrape::{Destination, Ended, Halt, Plan};
 
 use args::{Args, DemoMode};
 use exit::Exit;
@@ -52,7 +53,7 @@ fn start(args: Args, terminal: &Terminal) -> Result<Exit, Failed> {
     }
     let mode = args.demo;
     let mut plan = plan::plan(args).map_err(|error| (Exit::Usage, error))?;
-    fit_to_file_limit(&mut plan);
+    files::fit(&mut plan).map_err(|error| (Exit::Broken, error))?;
     // One thread drives all sockets: it is not the bottleneck, and it wakes nobody else. Pages are read on the blocking pool.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name("scrape-reader").build();
     let runtime = runtime.context("cannot start the runtime").map_err(|error| (Exit::Broken, error))?;
@@ -93,42 +94,27 @@ async fn run(mut plan: Plan, mode: Option<DemoMode>, terminal: &Terminal) -> Res
             outcome = &mut run => break outcome,
             exit = signals.next() => {
                 signal.get_or_insert(exit);
-                if stopper.press() == Halt::Drain { tracing::warn!("stopping: requests in flight may take {grace:?} more; once more stops at once") } else { tracing::warn!("stopping at once") }
+                let how = match stopper.press() {
+                    Halt::Drain => format!("requests in flight may take {grace:?} more; once more stops at once"),
+                    _ => "at once".to_owned(),
+                };
+                tracing::warn!("stopping: {how}");
             }
         }
     };
-    let (summary, error) = match outcome {
-        Ok(summary) => (Some(summary), None),
-        Err(error) => (error.summary.as_deref().cloned(), Some(error)),
-    };
-    if let Some(summary) = &summary {
-        terminal.summary(summary);
-    }
-    match (summary, error) {
-        (_, Some(error)) => Err((if error.is_usage() { Exit::Usage } else { Exit::Broken }, error.into())),
-        (Some(summary), None) => Ok(Exit::of(&summary, signal)),
-        (None, None) => Ok(Exit::Success),
-    }
-}
-
-/// Raises the limit of open files as far as it goes (cron starts with 1024), and lowers the concurrency to what it lets.
-fn fit_to_file_limit(plan: &mut Plan) {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    /// Standard streams, files, the runtime's own, and room for connections that are being closed.
-    const OURS: u64 = 32;
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum {
-        // If it cannot be raised the present limit counts.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    }
-    let Some(files) = getrlimit(Resource::Nofile).current else { return };
-    let fits = usize::try_from(files.saturating_sub(OURS)).unwrap_or(usize::MAX).max(1);
-    if plan.crawl.concurrency > fits {
-        tracing::warn!(
-            asked = plan.crawl.concurrency,
-            fits,
-            "the limit of open files (ulimit -n) lets fewer requests run at a time"
-        );
-        plan.crawl.concurrency = fits;
+    match outcome {
+        Ok(mut summary) => {
+            if summary.ended == Ended::OutputClosed && signal.is_some() {
+                summary.ended = Ended::Stopped; // what stopped us stopped our reader too
+            }
+            terminal.summary(&summary);
+            Ok(Exit::of(&summary, signal))
+        }
+        Err(error) => {
+            if let Some(summary) = &error.summary {
+                terminal.summary(summary);
+            }
+            Err((if error.is_usage() { Exit::Usage } else { Exit::Broken }, error.into()))
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! What was typed, as what it means: [`Args`] laid over the library's defaults.
 
+use std::fs::Metadata;
 use std::io::{self, IsTerminal};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use anyhow::bail;
@@ -17,6 +19,7 @@ pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
     crawl(&args, &mut plan);
     fetch(&args, &mut plan);
     sink(&args, &mut plan);
+    not_onto_itself(&plan)?;
     plan.extract.parse = !args.fetch_only;
     if !args.select.is_empty() || args.fetch_only {
         plan.extract.fields = args.select;
@@ -91,6 +94,21 @@ fn sink(args: &Args, plan: &mut Plan) {
     };
     sink.csv_safe = args.csv_safe;
     sink.terminal = matches!(sink.to, Destination::Stdout) && io::stdout().is_terminal();
+}
+
+/// Refuses to write the records over the list that they come from.
+fn not_onto_itself(plan: &Plan) -> anyhow::Result<()> {
+    let Destination::File(output) = &plan.sink.to else { return Ok(()) };
+    let identity = |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
+    let Some(written) = identity(output) else { return Ok(()) };
+    for input in &plan.source.inputs {
+        if let Origin::File(read) = input
+            && identity(read) == Some(written)
+        {
+            bail!("{} is the input: the output needs another file", output.display());
+        }
+    }
+    Ok(())
 }
 
 fn set<T>(setting: &mut T, typed: Option<T>) {

@@ -1,5 +1,6 @@
 //! The signals that end a run.
 
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -12,7 +13,12 @@ pub(crate) struct Signals {
     terminate: Signal,
     /// None where it is ignored from the start: `nohup` means that a terminal which closes ends nothing.
     hang_up: Option<Signal>,
+    last: Option<Instant>,
 }
+
+/// One wish may arrive twice: `timeout` signals its child and then the whole group, a closing terminal sends SIGHUP with it. Nobody
+/// presses Ctrl-C twice as quickly.
+const ECHO: Duration = Duration::from_millis(200);
 
 impl Signals {
     pub(crate) fn new() -> io::Result<Self> {
@@ -20,15 +26,23 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hang_up: if is_ignored(SignalKind::hangup()) { None } else { Some(signal(SignalKind::hangup())?) },
+            last: None,
         })
     }
 
-    /// Waits for the next one; answers the exit code that it asks for.
+    /// Waits for the next one that is no echo of the one before; answers the exit code that it asks for.
     pub(crate) async fn next(&mut self) -> Exit {
-        tokio::select! {
-            _ = self.interrupt.recv() => Exit::Interrupted,
-            _ = self.terminate.recv() => Exit::Terminated,
-            Some(_) = recv(&mut self.hang_up) => Exit::Terminated,
+        loop {
+            let exit = tokio::select! {
+                _ = self.interrupt.recv() => Exit::Interrupted,
+                _ = self.terminate.recv() => Exit::Terminated,
+                Some(()) = recv(&mut self.hang_up) => Exit::Terminated,
+            };
+            let now = Instant::now();
+            if self.last.is_none_or(|last| now - last > ECHO) {
+                self.last = Some(now);
+                return exit;
+            }
         }
     }
 }

@@ -64,8 +64,8 @@ fn after_help() -> String {
     let Plan { crawl, .. } = Plan::default();
     let _ = write!(
         text,
-        "\nTimes are written 500ms, 10s, 2m, 1h; a bare number is seconds. The list is streamed: at most {} targets (or twice the\n\
-         concurrency) are looked ahead, and with --ordered at most {} records are held back.\n\n\
+        "\nTimes are written 500ms, 10s, 2m, 1h; a bare number is seconds.\n\
+         The list is streamed: at most {} targets (or twice the concurrency) are\nlooked ahead, and with --ordered at most {} records are held back.\n\n\
          Examples:\n  \
          scrape urls.txt --concurrency 20 --rps 5\n  \
          scrape urls.txt -s 'title=title' -s 'links[]=a[href]::attr(href)' | jq -r .data.title\n  \

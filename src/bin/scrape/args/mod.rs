@@ -15,13 +15,13 @@ use scrape::Field;
 use scrape::policy::{Rate, RetryOn};
 
 pub(crate) use self::help::command;
-use self::values::{Statuses, duration, formats, header, input_formats, size, status_list};
+use self::values::{Statuses, count, duration, formats, header, input_formats, size, status_list, time_limit};
 use crate::terminal::{Color, LogFormat, Progress};
 
 /// Fetches a list of URLs and writes one record for each: success or failure, as it completes.
 #[derive(Debug, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
-#[command(name = "scrape", version, max_term_width = 100)]
+#[command(name = "scrape", version, max_term_width = 100, args_override_self = true)]
 pub(crate) struct Args {
     /// A file with URLs, `-` for stdin, or a URL as `https://a.example/page/[1-50]`; without one, stdin
     #[arg(value_name = "INPUT")]
@@ -44,10 +44,10 @@ pub(crate) struct Args {
     pub(crate) limit: Option<u64>,
 
     /// Requests in flight at most
-    #[arg(short, long, value_name = "N", help_heading = "Pace")]
+    #[arg(short, long, value_name = "N", value_parser = count, help_heading = "Pace")]
     pub(crate) concurrency: Option<NonZeroUsize>,
     /// Requests in flight to one host at most
-    #[arg(long, value_name = "N", help_heading = "Pace")]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = "Pace")]
     pub(crate) per_host: Option<NonZeroUsize>,
     /// Requests started, all hosts together: 5 (a second), 0.5, 30/m, 5/15s; may be repeated
     #[arg(long, alias = "rate-limit", value_name = "RATE", help_heading = "Pace")]
@@ -60,16 +60,16 @@ pub(crate) struct Args {
     pub(crate) burst: Option<NonZeroU32>,
 
     /// One attempt as a whole, from the name lookup to the last byte
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Time")]
+    #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Time")]
     pub(crate) timeout: Option<Duration>,
     /// Until a connection stands
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Time")]
+    #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Time")]
     pub(crate) connect_timeout: Option<Duration>,
     /// The longest silence of a server
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Time")]
+    #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Time")]
     pub(crate) read_timeout: Option<Duration>,
     /// Start no request later than this after the start of the run
-    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Time")]
+    #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Time")]
     pub(crate) deadline: Option<Duration>,
     /// How long Ctrl-C or the deadline lets requests in flight go on
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Time")]
@@ -91,7 +91,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "LIST", help_heading = "Retry")]
     pub(crate) retry_on: Option<RetryOn>,
 
-    /// Send this header, to the listed origins only; may be repeated
+    /// Send this header, but not to other hosts that a redirect leads to; may be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header, help_heading = "Request")]
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// How the program names itself
@@ -123,7 +123,7 @@ pub(crate) struct Args {
     /// Records in the order of the input
     #[arg(long, help_heading = "Output")]
     pub(crate) ordered: bool,
-    /// Replace an existing file, as a whole and at the end of the run
+    /// Replace an existing file when the run is finished; one that is cut short leaves it alone, and its own records in FILE.partial
     #[arg(long, conflicts_with = "append", requires = "output", help_heading = "Output")]
     pub(crate) overwrite: bool,
     /// Go on after the end of an existing file

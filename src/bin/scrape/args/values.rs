@@ -1,10 +1,11 @@
 //! How single values are written on the command line.
 
+use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use http::{HeaderName, HeaderValue};
 use scrape::policy::retry::statuses;
 use scrape::sink::FORMATS;
@@ -14,11 +15,12 @@ use scrape::source::SOURCES;
 pub(crate) type Statuses = Arc<[RangeInclusive<u16>]>;
 
 pub(super) fn input_formats() -> PossibleValuesParser {
-    PossibleValuesParser::new(std::iter::once("auto").chain(SOURCES.iter().map(|entry| entry.name)))
+    let formats = SOURCES.iter().map(|entry| PossibleValue::new(entry.name).aliases(entry.extensions));
+    PossibleValuesParser::new(std::iter::once(PossibleValue::new("auto")).chain(formats))
 }
 
 pub(super) fn formats() -> PossibleValuesParser {
-    PossibleValuesParser::new(FORMATS.iter().map(|entry| entry.name))
+    PossibleValuesParser::new(FORMATS.iter().map(|entry| PossibleValue::new(entry.name).aliases(entry.extensions)))
 }
 
 /// Longer than any run, and short enough that no arithmetic on instants overflows.
@@ -32,9 +34,24 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "a time is 500ms, 10s, 2m, 1h or a number of seconds, a year at most".to_owned())
 }
 
+/// A time limit: none at all is said by leaving it out, and zero would fail everything.
+pub(super) fn time_limit(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|time| {
+        if time.is_zero() { Err("nothing can be done in no time: give a longer one".to_owned()) } else { Ok(time) }
+    })
+}
+
+/// A count of things of which there is at least one.
+pub(super) fn count(text: &str) -> Result<NonZeroUsize, String> {
+    text.trim().parse().map_err(|_| "a count is a whole number from 1".to_owned())
+}
+
 pub(super) fn size(text: &str) -> Result<u64, String> {
     let size = text.trim().parse::<bytesize::ByteSize>();
-    size.map(|size| size.as_u64()).map_err(|_| "a size is 500K, 10M, 1G or a number of bytes".to_owned())
+    size.ok()
+        .map(|size| size.as_u64())
+        .filter(|size| *size > 0)
+        .ok_or_else(|| "a size is 500K, 10M, 1G or a number of bytes from 1".to_owned())
 }
 
 pub(super) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
