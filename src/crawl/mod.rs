@@ -5,6 +5,7 @@
 //! channels' ends carry the news: no more senders means the list is read, no more receiver means nobody wants records.
 
 mod intake;
+mod log;
 mod outbox;
 mod settings;
 mod stop;
@@ -28,7 +29,7 @@ pub use self::stop::{Halt, Stop, Stopper, stop};
 use self::worker::{Shop, work};
 use crate::fetch::Fetch;
 use crate::frontier::{Frontier, Next};
-use crate::model::{Done, Ended, Outcome, Record, Status, Target, Ticket, redact};
+use crate::model::{Done, Ended, Outcome, Record, Status, Target, Ticket};
 
 /// How late a promised instant may be noticed and still be the one that counts. Timers have a grain (tokio's is a millisecond, rounded
 /// up); without this every request would push the schedule of its rate back a little, and 100 a second would be 90.
@@ -59,6 +60,7 @@ pub async fn crawl<F: Fetch>(
         outbox: Outbox::new(settings.ordered),
         deadline: settings.deadline.and_then(|deadline| now.checked_add(deadline)),
         draining: None,
+        starved: false,
         did: Crawled::default(),
         settings,
         total,
@@ -89,6 +91,8 @@ struct Crawl<F, S> {
     deadline: Option<Instant>,
     /// Nothing new is sent; what is in flight is cut off at this instant.
     draining: Option<Instant>,
+    /// The machine once had no room for a connection.
+    starved: bool,
     status: S,
     did: Crawled,
 }
@@ -181,7 +185,10 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             match self.frontier.next(now.into_std()) {
                 Next::Go(ticket) => self.spawn(*ticket, permit),
-                Next::Refused(record) => self.outbox.push(*record),
+                Next::Refused(record) => {
+                    log::refused(&record);
+                    self.outbox.push(*record);
+                }
                 Next::Wait(at) => {
                     self.promised = Some(at.into());
                     return self.promised;
@@ -194,8 +201,9 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
 
     fn spawn(&mut self, ticket: Ticket, permit: OwnedSemaphorePermit) {
         self.did.requests += 1;
-        self.did.retries += u64::from(ticket.attempts > 1 && ticket.hops.is_empty() && !ticket.renewed);
-        tracing::debug!(url = %redact(ticket.url.as_str()), attempt = ticket.attempts, hop = ticket.hops.len(), "request");
+        let is_new = ticket.hops.is_empty() && !ticket.renewed && ticket.starved == 0;
+        self.did.retries += u64::from(is_new && ticket.attempts > 1);
+        log::request(&ticket);
         let shop = Arc::clone(&self.shop);
         #[expect(clippy::disallowed_methods, reason = "this is the crawl, which joins its workers")]
         self.workers.spawn(async move {
@@ -261,14 +269,32 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
     fn settle(&mut self, done: Result<Box<Done>, tokio::task::JoinError>) {
         match done {
             Ok(done) => {
-                log(&done);
+                let failed = log::done(&done);
+                self.hear_of_starving(&done);
                 let now = self.now();
-                if let Some(record) = self.frontier.settle(*done, now) {
+                let record = self.frontier.settle(*done, now);
+                if let Some(failed) = failed {
+                    failed.log(record.is_some());
+                }
+                if let Some(record) = record {
                     self.outbox.push(record);
                 }
             }
             // Cut off by the grace time: the target is left. A worker catches its own panics.
             Err(error) => debug_assert!(error.is_cancelled(), "a worker panicked outside its guard: {error}"),
+        }
+    }
+
+    /// A request that found no descriptor was none, and somebody should know once that the run waits for its own machine.
+    fn hear_of_starving(&mut self, done: &Done) {
+        if let Outcome::Starved(failure) = &done.outcome {
+            self.did.requests -= 1;
+            if !std::mem::replace(&mut self.starved, true) {
+                tracing::warn!(
+                    reason = failure.message,
+                    "too many connections for this machine's limits: waiting for some to end"
+                );
+            }
         }
     }
 
@@ -307,18 +333,6 @@ async fn until(instant: Option<Instant>) {
     match instant {
         Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,
-    }
-}
-
-/// What a request came to, for `-v` (failures) and `-vv` (all).
-fn log(done: &Done) {
-    let url = redact(done.ticket.url.as_str());
-    let (attempt, elapsed) = (done.ticket.attempts, done.elapsed);
-    match &done.outcome {
-        Outcome::Row(row) => tracing::debug!(%url, status = row.status, bytes = row.bytes, ?elapsed, "page"),
-        Outcome::Redirect { status, to } => tracing::debug!(%url, status, to = %redact(to.as_str()), "redirect"),
-        Outcome::Stale(_) => tracing::debug!(%url, "the kept-alive connection was closed; asking again on a new one"),
-        Outcome::Failed(failure) => tracing::info!(%url, attempt, kind = %failure.kind, reason = failure.message, "failed"),
     }
 }
 

@@ -35,6 +35,7 @@ pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket) -> Done {
         Ok(Ok(Reply::Page(page))) => read(&shop, page).await.map_or_else(Outcome::Failed, Outcome::Row),
         Ok(Ok(Reply::Redirect { status, to })) => Outcome::Redirect { status, to },
         Ok(Ok(Reply::Stale(failure))) => Outcome::Stale(failure),
+        Ok(Ok(Reply::Starved(failure))) => Outcome::Starved(failure),
         Ok(Err(failure)) => Outcome::Failed(failure),
         Err(panic) => Outcome::Failed(internal(&*panic)),
     };

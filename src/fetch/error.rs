@@ -1,32 +1,47 @@
 //! What reqwest's and hyper's errors mean for a record.
 
 use std::error::Error;
-use std::io;
+use std::{env, io};
 
+use rustix::io::Errno;
 use url::Url;
 
-use super::Reply;
-use crate::model::{ErrorKind, Failure};
+use super::{Reply, Settings};
+use crate::model::{ErrorKind, Failure, redact};
 
 /// An error before the answer's head. `reused`: the request opened no connection of its own.
-pub(super) fn before_head(error: &reqwest::Error, reused: bool, url: &Url) -> Result<Reply, Failure> {
+pub(super) fn before_head(error: &reqwest::Error, reused: bool, url: &Url, settings: &Settings) -> Result<Reply, Failure> {
     let cause = root_cause(error);
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
     let failure = |kind, message: String| Failure::new(kind, message);
+    if find::<io::Error>(error).and_then(io::Error::raw_os_error).is_some_and(is_ours) {
+        return Ok(Reply::Starved(failure(
+            ErrorKind::Connect,
+            format!("no connection to {host}:{port} could be opened: {cause}"),
+        )));
+    }
     if error.is_dns() {
         let permanent = ["Name or service not known", "No address associated", "nodename nor servname"];
         let permanent = permanent.iter().any(|text| cause.contains(text));
         return Err(Failure { permanent, ..failure(ErrorKind::Dns, format!("cannot resolve {host}: {cause}")) });
     }
     if let Some(tls) = find::<rustls::Error>(error) {
-        return Err(failure(ErrorKind::Tls, format!("no secure connection to {host}:{port}: {tls}")));
+        let hint = match tls {
+            rustls::Error::InvalidMessage(_) => " (nothing there speaks TLS: is it http:// that is meant?)",
+            _ => "",
+        };
+        return Err(failure(ErrorKind::Tls, format!("no secure connection to {host}:{port}: {tls}{hint}")));
     }
     if error.is_timeout() {
-        return Err(failure(ErrorKind::Timeout, format!("no connection to {host}:{port} within --connect-timeout")));
+        return Err(failure(
+            ErrorKind::Timeout,
+            format!("no connection to {host}:{port} within --connect-timeout ({:?})", settings.connect_timeout),
+        ));
     }
     if error.is_connect() {
-        return Err(failure(ErrorKind::Connect, format!("cannot connect to {host}:{port}: {cause}")));
+        let proxy = if settings.direct { String::new() } else { proxy(url.scheme()) };
+        return Err(failure(ErrorKind::Connect, format!("cannot connect to {host}:{port}: {cause}{proxy}")));
     }
     if let Some(broken_off) = find::<h2::Error>(error).filter(|h2| h2.is_remote()) {
         let failure = failure(ErrorKind::Connect, format!("{host}:{port} broke off the request: {cause}"));
@@ -57,6 +72,19 @@ pub(super) fn in_body(error: &reqwest::Error, so_far: usize) -> Failure {
         return Failure::new(ErrorKind::Protocol, format!("the body is broken HTTP after {so_far} bytes: {cause}"));
     }
     Failure::new(ErrorKind::Body, format!("the body was cut short after {so_far} bytes: {cause}"))
+}
+
+/// A reminder of the proxy that the environment names for a scheme: it may be what cannot be connected to.
+fn proxy(scheme: &str) -> String {
+    let names =
+        [format!("{scheme}_proxy"), format!("{}_PROXY", scheme.to_ascii_uppercase()), "all_proxy".into(), "ALL_PROXY".into()];
+    let set = names.iter().find_map(|name| Some((name, env::var(name).ok().filter(|value| !value.is_empty())?)));
+    set.map_or_else(String::new, |(name, value)| format!(" ({name} names a proxy, {}: is it up?)", redact(&value)))
+}
+
+/// Whether an error of the system says that we have no descriptor or port left.
+fn is_ours(code: i32) -> bool {
+    [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL].iter().any(|errno| errno.raw_os_error() == code)
 }
 
 /// Whether a server over HTTP/2 says that it has not begun to work on the request: it is closing its connection in an orderly way, as

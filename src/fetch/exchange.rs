@@ -34,7 +34,7 @@ async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -
     let mut timer = Box::pin(tokio::time::sleep_until(limits.total));
     let sent = match limits.head(timer.as_mut(), request.send()).await? {
         Ok(response) => response,
-        Err(error) => return error::before_head(&error, dial::state() == Dial::None, &ticket.url),
+        Err(error) => return error::before_head(&error, dial::state() == Dial::None, &ticket.url, settings),
     };
     let status = sent.status();
     if settings.accept.iter().any(|range| range.contains(&status.as_u16())) {
@@ -54,6 +54,7 @@ fn request(fetcher: &Fetcher, ticket: &Ticket) -> Result<RequestBuilder, Failure
     // Percent-encoded as they stand in the URL, so setting them changes nothing but where they stand; only a URL without a host refuses.
     let _ = url.set_username(user).and_then(|()| url.set_password(password));
     let request = fetcher.client(&url, ticket.renewed)?.get(url);
+    let request = if ticket.is_last { request.header(header::CONNECTION, "close") } else { request };
     Ok(if own.is_some() { request.headers(fetcher.settings.headers.clone()) } else { request })
 }
 

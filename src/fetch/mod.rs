@@ -69,6 +69,8 @@ pub enum Reply {
     },
     /// A kept-alive connection was closed before anything was answered: not the host's failure.
     Stale(Failure),
+    /// The system had no descriptor or port left for a connection: not the host's failure either.
+    Starved(Failure),
 }
 
 /// Who answers requests: the web, or a test's own idea of it.

@@ -67,6 +67,11 @@ impl Host {
         self.delayed.push(Reverse(Delayed { at, ticket }));
     }
 
+    /// Whether nothing is queued.
+    pub(super) fn is_empty(&self) -> bool {
+        self.urgent.is_empty() && self.fresh.is_empty() && self.delayed.is_empty()
+    }
+
     /// How many targets wait to be tried again.
     pub(super) fn delayed(&self) -> usize {
         self.delayed.len()
@@ -107,6 +112,8 @@ impl Host {
             spent: Duration::ZERO,
             last_status: None,
             renewed: false,
+            starved: 0,
+            is_last: false,
             host: id,
         })
     }

@@ -53,6 +53,9 @@ impl Default for Settings {
     }
 }
 
+/// With more hosts in sight than this, a connection to one that has nothing queued is a descriptor held for nothing.
+const CROWD: usize = 16;
+
 /// What may happen next.
 #[derive(Debug)]
 pub enum Next {
@@ -94,6 +97,8 @@ pub struct Frontier {
     fading: BTreeSet<(Instant, usize)>,
     turn: u64,
     run: Pace,
+    /// Nothing starts before this instant: the system had no room for a connection.
+    resume_at: Instant,
     refused: VecDeque<Record>,
     held: usize,
     retrying: usize,
@@ -107,6 +112,7 @@ impl Frontier {
         Self {
             random: fastrand::Rng::with_seed(settings.seed),
             run: Pace::new(&settings.rps, settings.burst, now),
+            resume_at: now,
             hosts: Vec::new(),
             free: Vec::new(),
             by_key: HashMap::new(),
@@ -167,16 +173,18 @@ impl Frontier {
         let Some(&(_, _, id)) = self.ready.first() else {
             return self.waiting.first().map_or(Next::Idle, |(at, _)| Next::Wait(*at));
         };
-        let run_at = self.run.next_at(now);
+        let run_at = self.run.next_at(now).max(self.resume_at);
         if run_at > now {
             return Next::Wait(run_at);
         }
+        let is_crowded = self.by_key.len() > CROWD;
         let host = self.host(id);
         let delayed = host.delayed();
-        let ticket = host.pop(now, id).expect("a ready host has something that may go");
+        let mut ticket = host.pop(now, id).expect("a ready host has something that may go");
         let due = delayed - host.delayed();
         host.pace.take(now);
         host.in_flight += 1;
+        ticket.is_last = is_crowded && host.is_empty();
         self.retrying -= due;
         self.run.take(now);
         self.place(id, now);

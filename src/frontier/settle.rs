@@ -8,6 +8,11 @@ use super::Frontier;
 use crate::model::{Data, Done, ErrorKind, Failure, Outcome, Record, Row, Target, Ticket, Timestamp, redact};
 use crate::policy::Verdict;
 
+/// How long nothing starts when the system had no descriptor or port left: connections that idle are closed after seconds.
+const STARVED_PAUSE: Duration = Duration::from_millis(250);
+/// How often one request waits for that. When half a minute has made no room the run is not going to.
+const MAX_STARVED: u32 = 120;
+
 impl Frontier {
     /// Takes a used ticket back. `None`: it goes on as a redirect's next hop or is tried again later.
     pub fn settle(&mut self, done: Done, now: Instant) -> Option<Record> {
@@ -38,7 +43,15 @@ impl Frontier {
                 self.host(ticket.host).push_urgent(ticket);
                 None
             }
-            Outcome::Stale(failure) | Outcome::Failed(failure) => self.fail(ticket, &failure, spent, Timestamp(at), now),
+            Outcome::Starved(_) if ticket.starved < MAX_STARVED => {
+                ticket.starved += 1;
+                self.resume_at = self.resume_at.max(now + STARVED_PAUSE);
+                self.host(ticket.host).push_urgent(ticket);
+                None
+            }
+            Outcome::Stale(failure) | Outcome::Starved(failure) | Outcome::Failed(failure) => {
+                self.fail(ticket, &failure, spent, Timestamp(at), now)
+            }
         }
     }
 
@@ -61,6 +74,7 @@ impl Frontier {
         ticket.host = host;
         ticket.spent = spent;
         ticket.renewed = false;
+        ticket.starved = 0;
         ticket.hops.push(std::mem::replace(&mut ticket.url, to));
         self.host(host).push_urgent(ticket);
         self.place(host, now);
@@ -87,6 +101,7 @@ impl Frontier {
         }
         ticket.spent = Duration::ZERO;
         ticket.renewed = false;
+        ticket.starved = 0;
         let host = self.host_of(&ticket.url, now);
         ticket.host = host;
         self.retrying += 1;

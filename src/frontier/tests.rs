@@ -190,6 +190,18 @@ fn a_stale_connection_is_replaced_once_and_is_no_attempt() {
 }
 
 #[test]
+fn a_request_without_a_descriptor_is_no_attempt_and_gives_up_in_the_end() {
+    let starve = || Outcome::Starved(Failure::new(ErrorKind::Connect, "no descriptor"));
+    let run = simulate(quick(), 1, &["http://a.example/".to_owned()], &mut |ticket| {
+        (MS, if ticket.starved < 4 { starve() } else { page() })
+    });
+    assert_eq!((run.records[0].attempts, run.records[0].error, run.starts.len()), (1, None, 5));
+    assert!(run.end - run.epoch >= Duration::from_secs(1), "it waits in between");
+    let never = simulate(quick(), 1, &["http://a.example/".to_owned()], &mut |_| (MS, starve()));
+    assert_eq!(never.records[0].error, Some(ErrorKind::Connect));
+}
+
+#[test]
 fn the_last_status_survives_a_later_attempt_without_one() {
     let run = simulate(quick(), 1, &["http://a.example/".to_owned()], &mut |ticket| {
         let bad = Failure { status: Some(503), ..Failure::new(ErrorKind::HttpStatus, "503") };
@@ -226,6 +238,7 @@ fn fate(ticket: &Ticket, salt: u64) -> (Duration, Outcome) {
         0 => failure(ErrorKind::Timeout),
         1 => failure(ErrorKind::Tls),
         2 => busy(random.u64(0..400)),
+        6 if ticket.starved < 3 => Outcome::Starved(Failure::new(ErrorKind::Connect, "no descriptor")),
         3 => Outcome::Stale(Failure::new(ErrorKind::Connect, "closed")),
         4 | 5 => Outcome::Redirect {
             status: 302,

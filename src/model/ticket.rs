@@ -25,6 +25,10 @@ pub struct Ticket {
     pub last_status: Option<u16>,
     /// A connection that had gone stale was already replaced for this attempt.
     pub renewed: bool,
+    /// How often this request found no free descriptor or port on our side.
+    pub starved: u32,
+    /// Nothing else is queued for the host, and many hosts are in sight: its connection is not worth keeping.
+    pub is_last: bool,
     /// The frontier's name for the host.
     pub host: usize,
 }
@@ -64,6 +68,8 @@ pub enum Outcome {
     },
     /// A kept-alive connection turned out to be closed before anything was answered.
     Stale(Failure),
+    /// We had no descriptor or port left to open a connection with: not the host's failure either.
+    Starved(Failure),
     /// It failed.
     Failed(Failure),
 }

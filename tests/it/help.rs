@@ -135,7 +135,16 @@ fn the_manual_and_the_completions_are_generated() {
 
 #[test]
 fn a_limit_of_nothing_is_a_usage_error() {
-    for flags in ["--timeout 0", "--connect-timeout 0s", "--read-timeout 0", "--deadline 0", "--max-body 0", "-c 0", "--per-host 0", "--rps 0"] {
+    for flags in [
+        "--timeout 0",
+        "--connect-timeout 0s",
+        "--read-timeout 0",
+        "--deadline 0",
+        "--max-body 0",
+        "-c 0",
+        "--per-host 0",
+        "--rps 0",
+    ] {
         let run = scrape(flags).stdin("").run().code(2);
         assert!(!run.stderr.contains("non-zero type"), "{flags}: {}", run.stderr);
     }

@@ -33,6 +33,27 @@ fn few_descriptors_never_fail_a_url() {
 }
 
 #[test]
+fn many_hosts_never_fail_a_url_for_want_of_descriptors() {
+    // More hosts than descriptors: connections that are kept alive must make room, and what finds none waits.
+    for (hosts, limit) in [(30, 36), (120, 64)] {
+        let site = Site::hosts(hosts);
+        site.on("/p", |_| Reply::title("x"));
+        let script = format!(r#"ulimit -S -n {limit}; ulimit -H -n {limit}; exec "$0" "$@""#);
+        let list: String = (0..usize::from(hosts) * 3).map(|i| site.url_of(i % usize::from(hosts), "/p") + "\n").collect();
+        let run = scrape("-c 20 --retries 0 -").shell(&script).stdin(list).run().code(0);
+        assert_eq!(run.records().len(), usize::from(hosts) * 3);
+    }
+}
+
+#[test]
+fn a_limit_without_room_for_one_request_is_said_before_the_first() {
+    let site = Site::of_pages();
+    let run = scrape("-").shell(r#"ulimit -n 12; exec "$0" "$@""#).stdin(site.list(1)).run().code(1);
+    assert!(run.stderr.contains("too low for a single request"), "{}", run.stderr);
+    assert_eq!(site.paths(), Vec::<String>::new());
+}
+
+#[test]
 fn a_low_soft_limit_is_raised() {
     let site = Site::start();
     let gate = Gate::default();

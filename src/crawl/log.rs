@@ -1,0 +1,44 @@
+//! What the crawl says about single requests: failures with `-v`, everything with `-vv`.
+
+use crate::model::{Done, Failure, Outcome, Record, Ticket, redact};
+
+/// A request is sent.
+pub(super) fn request(ticket: &Ticket) {
+    tracing::debug!(url = %redact(ticket.url.as_str()), attempt = ticket.attempts, hop = ticket.hops.len(), "request");
+}
+
+/// A target is not fetched.
+pub(super) fn refused(record: &Record) {
+    tracing::info!(url = record.url, kind = record.error.map(tracing::field::display), reason = record.error_message, "refused");
+}
+
+/// A failure, until it is known whether it is final.
+pub(super) struct Failed {
+    url: String,
+    attempt: u32,
+    failure: Failure,
+}
+
+/// An answer, or a failure that is handed back to be logged with [`Failed::log`].
+pub(super) fn done(done: &Done) -> Option<Failed> {
+    let url = redact(done.ticket.url.as_str());
+    let elapsed = done.elapsed;
+    match &done.outcome {
+        Outcome::Row(row) => tracing::debug!(%url, status = row.status, bytes = row.bytes, ?elapsed, "page"),
+        Outcome::Redirect { status, to } => tracing::debug!(%url, status, to = %redact(to.as_str()), "redirect"),
+        Outcome::Stale(_) => tracing::debug!(%url, "the kept-alive connection was closed; asking again on a new one"),
+        Outcome::Starved(failure) => tracing::debug!(%url, reason = failure.message, "waiting for room"),
+        Outcome::Failed(failure) => {
+            return Some(Failed { url: url.into_owned(), attempt: done.ticket.attempts, failure: failure.clone() });
+        }
+    }
+    None
+}
+
+impl Failed {
+    pub(super) fn log(self, is_final: bool) {
+        let Self { url, attempt, failure } = self;
+        let then = if is_final { "failed" } else { "failed, to be tried again" };
+        tracing::info!(url, attempt, kind = %failure.kind, reason = failure.message, "{then}");
+    }
+}
