@@ -28,7 +28,7 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => Exit::Interrupted,
             _ = self.terminate.recv() => Exit::Terminated,
-            Some(_) = recv(&mut self.hang_up) => Exit::Terminated,
+            Some(()) = recv(&mut self.hang_up) => Exit::Terminated,
         }
     }
 }
