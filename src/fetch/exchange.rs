@@ -34,7 +34,7 @@ async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -
     let mut timer = Box::pin(tokio::time::sleep_until(limits.total));
     let sent = match limits.head(timer.as_mut(), request.send()).await? {
         Ok(response) => response,
-        Err(error) => return error::before_head(&error, dial::state() == Dial::None, &ticket.url, settings),
+        Err(error) => return error::before_head(&error, dial::state().is_reused(), &ticket.url, settings),
     };
     let status = sent.status();
     if settings.accept.iter().any(|range| range.contains(&status.as_u16())) {
@@ -199,7 +199,7 @@ impl Limits {
                 return Err(self.out_of_time(doing));
             }
             self.silent_until = match dial::state() {
-                Dial::Done(at) if at + self.read > now => at + self.read,
+                Dial::Done(at) | Dial::Overtaken(at) if at + self.read > now => at + self.read,
                 Dial::Started => now + self.read,
                 _ => return Err(Failure::new(ErrorKind::Timeout, format!("no answer within --read-timeout ({:?})", self.read))),
             };
