@@ -280,8 +280,12 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
                     self.outbox.push(record);
                 }
             }
-            // Cut off by the grace time: the target is left. A worker catches its own panics.
-            Err(error) => debug_assert!(error.is_cancelled(), "a worker panicked outside its guard: {error}"),
+            // Cut off by the grace time: the target is left. A worker catches its own panics; one that gets past it must not hang the run.
+            Err(error) => {
+                if let Ok(panic) = error.try_into_panic() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
         }
     }
 

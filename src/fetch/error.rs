@@ -22,7 +22,7 @@ pub(super) fn before_head(error: &reqwest::Error, reused: bool, url: &Url, setti
         )));
     }
     if error.is_dns() {
-        let permanent = ["Name or service not known", "No address associated", "nodename nor servname"];
+        let permanent = ["Name or service not known", "No address associated", "nodename nor servname", "Name does not resolve"];
         let permanent = permanent.iter().any(|text| cause.contains(text));
         return Err(Failure { permanent, ..failure(ErrorKind::Dns, format!("cannot resolve {host}: {cause}")) });
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 use super::Frontier;
-use crate::model::{Data, Done, ErrorKind, Failure, Outcome, Record, Row, Target, Ticket, Timestamp, redact};
+use crate::model::{Data, Done, ErrorKind, Failure, Outcome, Record, Row, Target, Ticket, Timestamp, redact, redact_text};
 use crate::policy::Verdict;
 
 /// How long nothing starts when the system had no descriptor or port left: connections that idle are closed after seconds.
@@ -57,7 +57,7 @@ impl Frontier {
 
     /// Why a redirect is not followed, if it is not.
     fn objection(&self, ticket: &Ticket, to: &Url) -> Option<String> {
-        let shown = redact(to.as_str()).into_owned();
+        let shown = shortened(&redact(to.as_str()));
         if !matches!(to.scheme(), "http" | "https") {
             return Some(format!("redirected to {shown}: only http and https are followed"));
         }
@@ -110,6 +110,12 @@ impl Frontier {
     }
 }
 
+/// A URL for a message: a server may send one of any length.
+fn shortened(url: &str) -> String {
+    const SHOWN: usize = 300;
+    if url.len() <= SHOWN { url.to_owned() } else { format!("{}…", &url[..url.floor_char_boundary(SHOWN)]) }
+}
+
 /// Whether two URLs make the same request: a fragment is not sent.
 fn same_request(a: &Url, b: &Url) -> bool {
     let sent = |url: &Url| url.as_str().len() - url.fragment().map_or(0, |fragment| fragment.len() + 1);
@@ -155,7 +161,7 @@ fn failed(ticket: Ticket, failure: &Failure, spent: Duration, at: Timestamp) -> 
 fn blank(target: Target) -> Record {
     Record {
         index: target.index,
-        url: redact(target.given()).into_owned(),
+        url: if target.url.is_ok() { redact(target.given()) } else { redact_text(target.given()) }.into_owned(),
         final_url: None,
         status: None,
         content_type: None,

@@ -18,6 +18,6 @@ pub use page::Page;
 pub use record::{Columns, Data, Record, Timestamp};
 pub use status::Status;
 pub use summary::{Ended, Summary};
-pub use target::{Input, Read, Target, UrlError, parse_url, redact};
+pub use target::{Input, Read, Target, UrlError, parse_url, redact, redact_text};
 pub use text::Clean;
 pub use ticket::{Done, Outcome, Row, Ticket};

@@ -125,19 +125,35 @@ fn looks_like_host(text: &str) -> bool {
     (dotted || name.eq_ignore_ascii_case("localhost") || host.starts_with('[')) && !host.contains(char::is_whitespace)
 }
 
-/// The text of a URL with its password replaced by `***`, for everything that is written or printed.
+/// The text of a URL with its secrets replaced by `***`, for everything that is written or printed: the password, and a user name
+/// that stands alone, which may be a token.
 ///
 /// ```
-/// assert_eq!(scrape::model::redact("https://ann:secret@a.example/"), "https://ann:***@a.example/");
-/// assert_eq!(scrape::model::redact("https://a.example/?q=a:b@c"), "https://a.example/?q=a:b@c");
+/// use scrape::model::redact;
+/// assert_eq!(redact("https://ann:secret@a.example/"), "https://ann:***@a.example/");
+/// assert_eq!(redact("https://token@a.example/"), "https://***@a.example/");
+/// assert_eq!(redact("https://a.example/?q=a:b@c"), "https://a.example/?q=a:b@c");
 /// ```
 #[must_use]
 pub fn redact(url: &str) -> Cow<'_, str> {
     let start = url.find("://").map_or(0, |at| at + 3);
     let end = url[start..].find(['/', '?', '#', '\\']).map_or(url.len(), |at| start + at);
-    let Some(at) = url[start..end].rfind('@').map(|at| start + at) else { return Cow::Borrowed(url) };
-    let Some(colon) = url[start..at].find(':').map(|colon| start + colon) else { return Cow::Borrowed(url) };
-    Cow::Owned(format!("{}:***{}", &url[..colon], &url[at..]))
+    hide(url, start, end)
+}
+
+/// The same for a text that is no URL, where it cannot be told what ends the part with the secrets: all up to the last `@`.
+#[must_use]
+pub fn redact_text(text: &str) -> Cow<'_, str> {
+    let scheme = text.find(":/").map_or(0, |at| at + 1);
+    let start = text[scheme..].find(|c| c != '/').map_or(text.len(), |at| scheme + at);
+    hide(text, start, text.len())
+}
+
+/// Hides what secrets stand before the last `@` of a part of a text.
+fn hide(text: &str, start: usize, end: usize) -> Cow<'_, str> {
+    let Some(at) = text[start..end].rfind('@').map(|at| start + at) else { return Cow::Borrowed(text) };
+    let secret = text[start..at].find(':').map_or(start, |colon| start + colon + 1);
+    Cow::Owned(format!("{}***{}", &text[..secret], &text[at..]))
 }
 
 #[cfg(test)]
@@ -181,7 +197,18 @@ mod tests {
     fn a_password_is_never_shown() {
         assert_eq!(redact("http://u:p@ss@h.example/x"), "http://u:***@h.example/x");
         assert_eq!(redact("u:p@h.example"), "u:***@h.example");
-        assert_eq!(redact("http://u@h.example/"), "http://u@h.example/");
+        assert_eq!(redact("http://u@h.example/"), "http://***@h.example/");
         assert_eq!(redact("http://h.example:80/a@b"), "http://h.example:80/a@b");
+        for text in [
+            "http:/u:s3cret@h/",
+            "http:///u:s3cret@h/",
+            "http://u:s3#cret@h/",
+            "http://u:s3/cret@h/",
+            "u:s3cret@h",
+            "x://s3cret@h",
+        ] {
+            let shown = redact_text(text);
+            assert!(shown.contains("***@h") && !shown.contains("s3"), "{shown}");
+        }
     }
 }

@@ -83,6 +83,10 @@ impl Pace {
     /// Full buckets, one a rate; each holds up to `burst` tokens.
     #[must_use]
     pub fn new(rates: &[Rate], burst: NonZeroU32, epoch: Instant) -> Self {
+        // A bucket that takes longer than a century to fill is as good as one that never does, and no sum of nanoseconds overflows.
+        let century = Duration::from_secs(100 * 365 * 86_400).as_nanos();
+        let most = |rate: &Rate| u32::try_from(century / rate.period.as_nanos()).unwrap_or(u32::MAX).max(1);
+        let burst = rates.iter().map(most).min().and_then(NonZeroU32::new).map_or(burst, |most| burst.min(most));
         let bucket = |rate: &Rate| {
             let quota = Quota::with_period(rate.period).expect("a rate's period is not zero").allow_burst(burst);
             RateLimiter::new(quota, Tat::default(), Told(Cell::new(epoch)))
@@ -185,6 +189,16 @@ mod tests {
         assert_eq!((pace.next_at(start), pace.next_at(start)), (start, start));
         pace.take(start);
         assert_eq!(pace.next_at(start), start + Duration::from_millis(200));
+    }
+
+    #[test]
+    fn no_rate_and_no_burst_overflows() {
+        let start = Instant::now();
+        for rate in ["1000000000", "1/365d"] {
+            let pace = Pace::new(&[rate.parse().unwrap()], NonZeroU32::MAX, start);
+            (0..50).for_each(|_| pace.take(pace.next_at(start)));
+            assert!(pace.full_at(start) > start, "{rate}");
+        }
     }
 
     #[test]

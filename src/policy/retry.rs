@@ -55,10 +55,12 @@ impl Settings {
         Verdict::Again(backoff.max(self.host_wait(failure)))
     }
 
-    /// How long the whole host is left alone because of this failure: its `Retry-After`, at most `max_wait`.
+    /// How long the whole host is left alone because of this failure: its `Retry-After`, at most `max_wait`, where the status is one
+    /// that is about the host (429, 503) or is tried again. A page that is gone says nothing about the others.
     #[must_use]
     pub fn host_wait(&self, failure: &Failure) -> Duration {
-        failure.retry_after.unwrap_or_default().min(self.max_wait)
+        let is_about_the_host = matches!(failure.status, Some(429 | 503)) || self.on.includes(failure);
+        failure.retry_after.filter(|_| is_about_the_host).unwrap_or_default().min(self.max_wait)
     }
 }
 
@@ -220,6 +222,8 @@ mod tests {
         assert_eq!(settings.verdict(&busy(7), 1, 0.5), Verdict::Again(Duration::from_secs(7)));
         assert_eq!(settings.verdict(&busy(u64::MAX), 1, 0.5), Verdict::Again(Duration::from_mins(5)));
         assert_eq!(settings.host_wait(&busy(7)), Duration::from_secs(7));
+        let gone = Failure { retry_after: Some(Duration::from_secs(7)), ..status(404) };
+        assert_eq!(settings.host_wait(&gone), Duration::ZERO);
     }
 
     #[test]
