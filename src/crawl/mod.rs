@@ -103,6 +103,8 @@ enum Cut {
     Output,
     /// A stop that does not wait.
     Now,
+    /// The output took nothing until the grace time was over.
+    Blocked,
 }
 
 impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
@@ -126,6 +128,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         match cut {
             Some(Cut::Output) => self.did.ended = Ended::OutputClosed,
             Some(Cut::Now) => self.did.ended = Ended::Stopped,
+            Some(Cut::Blocked) => self.did.is_blocked = true,
             None => {
                 if self.did.ended == Ended::Deadline && self.intake.is_complete && self.frontier.is_empty() {
                     self.did.ended = Ended::Finished; // it came while the last ones were on their way
@@ -213,7 +216,8 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         });
     }
 
-    /// Hands on the records that may leave, waiting for the sink where it is behind.
+    /// Hands on the records that may leave, waiting for the sink where it is behind, but not beyond a stop or the deadline and the
+    /// grace time after it.
     async fn deliver(&mut self, mut gone: Pin<&mut impl Future<Output = ()>>) -> Result<(), Cut> {
         while let Some(record) = self.outbox.pop() {
             let record = match self.records.try_send(record) {
@@ -221,29 +225,49 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
                 Err(TrySendError::Closed(_)) => return Err(Cut::Output),
                 Err(TrySendError::Full(record)) => record,
             };
-            tokio::select! {
-                biased;
-                () = self.stop.reached(Halt::Now) => return Err(Cut::Now),
-                () = gone.as_mut() => return Err(Cut::Output),
-                room = self.records.reserve() => room.map_err(|_| Cut::Output)?.send(record),
+            loop {
+                let (halt, limit) = self.bounds();
+                let is_over = tokio::select! {
+                    biased;
+                    () = self.stop.reached(halt) => false,
+                    () = gone.as_mut() => return Err(Cut::Output),
+                    room = self.records.reserve() => {
+                        room.map_err(|_| Cut::Output)?.send(record);
+                        break;
+                    }
+                    () = until(limit) => true,
+                };
+                match (is_over, self.draining) {
+                    (false, _) => self.heed_stop()?,
+                    (true, None) => self.drain(Ended::Deadline),
+                    (true, Some(_)) => return Err(Cut::Blocked),
+                }
             }
         }
+        Ok(())
+    }
+
+    /// The stop that matters next, and the instant at which something is over.
+    fn bounds(&self) -> (Halt, Option<Instant>) {
+        let halt = if self.draining.is_some() { Halt::Now } else { Halt::Drain };
+        (halt, self.draining.or(self.deadline))
+    }
+
+    fn heed_stop(&mut self) -> Result<(), Cut> {
+        if self.stop.halt() == Halt::Now {
+            return Err(Cut::Now);
+        }
+        self.drain(Ended::Stopped);
         Ok(())
     }
 
     /// Waits for whatever comes first: a stop, a limit, a finished worker, a target, a promised instant.
     async fn wait(&mut self, wake: Option<Instant>, gone: Pin<&mut impl Future<Output = ()>>) -> Result<(), Cut> {
         let has_room = self.has_room();
-        let halt = if self.draining.is_some() { Halt::Now } else { Halt::Drain };
-        let limit = self.draining.or(self.deadline);
+        let (halt, limit) = self.bounds();
         tokio::select! {
             biased;
-            () = self.stop.reached(halt) => {
-                if self.stop.halt() == Halt::Now {
-                    return Err(Cut::Now);
-                }
-                self.drain(Ended::Stopped);
-            }
+            () = self.stop.reached(halt) => self.heed_stop()?,
             () = gone => return Err(Cut::Output),
             () = self.records.closed() => return Err(Cut::Output),
             () = until(limit) => match self.draining {
@@ -333,7 +357,8 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
     }
 }
 
-async fn until(instant: Option<Instant>) {
+/// Waits for an instant; for ever without one.
+pub(crate) async fn until(instant: Option<Instant>) {
     match instant {
         Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,

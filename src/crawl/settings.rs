@@ -69,6 +69,8 @@ pub struct Crawled {
     pub retries: u64,
     /// Why it ended.
     pub ended: Ended,
+    /// The output took nothing until the grace time was over: what it holds may never get through.
+    pub is_blocked: bool,
     /// The list was read to its end.
     pub input_complete: bool,
 }

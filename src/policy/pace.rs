@@ -84,7 +84,7 @@ impl Pace {
     #[must_use]
     pub fn new(rates: &[Rate], burst: NonZeroU32, epoch: Instant) -> Self {
         // A bucket that takes longer than a century to fill is as good as one that never does, and no sum of nanoseconds overflows.
-        let century = Duration::from_secs(100 * 365 * 86_400).as_nanos();
+        let century = Duration::from_hours(100 * 365 * 24).as_nanos();
         let most = |rate: &Rate| u32::try_from(century / rate.period.as_nanos()).unwrap_or(u32::MAX).max(1);
         let burst = rates.iter().map(most).min().and_then(NonZeroU32::new).map_or(burst, |most| burst.min(most));
         let bucket = |rate: &Rate| {

@@ -9,18 +9,19 @@ mod writing;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 pub use self::error::{Cause, Error};
 use self::reading::start_source;
 use self::writing::{Tally, reader_gone, start_sink};
-use crate::crawl::{self, Crawled, Halt, Line, Stop, crawl};
+use crate::crawl::{self, Crawled, Halt, Line, Stop, crawl, until};
 use crate::extract::{self, Extractor};
 use crate::fetch::{self, Fetcher};
 use crate::model::{Columns, Ended, Record, Status, Summary};
-use crate::sink::{self, Destination};
+use crate::sink::{self, Destination, End};
 use crate::source;
 
 /// What a run is to do: one `Settings` a stage.
@@ -68,9 +69,13 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
 
     let (targets_out, targets) = mpsc::channel(bound);
     let mut source = start_source(plan.source, targets_out)?;
+    // What has not begun has nothing to finish, so a stop or the deadline ends it at once.
+    let deadline = plan.crawl.deadline.and_then(|deadline| Instant::now().checked_add(deadline));
+    let unbegun = |ended| Ok(Summary { ended, elapsed: began.elapsed(), ..Summary::default() });
     let opened = tokio::select! {
         opened = source.opened() => opened?,
-        () = stop.reached(Halt::Drain) => return Ok(Summary { ended: Ended::Stopped, elapsed: began.elapsed(), ..Summary::default() }),
+        () = stop.reached(Halt::Drain) => return unbegun(Ended::Stopped),
+        () = until(deadline) => return unbegun(Ended::Deadline),
     };
 
     let columns = Columns { data: extract.names(), input: opened.input, free_input: opened.free_input };
@@ -79,19 +84,48 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let mut sink = start_sink(plan.sink, columns, records_in, Arc::clone(&observe))?;
     tokio::select! {
         opened = sink.opened() => opened?,
-        () = stop.reached(Halt::Drain) => return Ok(Summary { ended: Ended::Stopped, elapsed: began.elapsed(), ..Summary::default() }),
+        () = stop.reached(Halt::Drain) => return unbegun(Ended::Stopped),
+        () = until(deadline) => return unbegun(Ended::Deadline),
     }
 
+    let settings = crawl::Settings { deadline: deadline.map(|at| at.saturating_duration_since(Instant::now())), ..plan.crawl };
+    let grace = settings.grace;
     let line = Line { targets, total: opened.total, records, fetch, extract, max_body, stop: stop.clone() };
-    let mut crawled = crawl(plan.crawl, line, |status| lock(&observe).status(status), gone).await;
+    let mut crawled = crawl(settings, line, |status| lock(&observe).status(status), gone).await;
     // A source that has ended says how; one that still waits for input is left alone.
     let input = if crawled.input_complete { source.ended().await } else { Ok(()) };
     crawled.input_complete &= input.is_ok();
     let complete = crawled.ended == Ended::Finished && input.is_ok();
-    let (tally, output) = sink.finish(complete, &mut stop).await?;
+    let is_blocked = crawled.is_blocked;
+    let mut drain = stop.clone();
+    let graceful = async {
+        tokio::select! {
+            () = drain.reached(Halt::Drain) => {}
+            () = until(deadline) => {}
+        }
+        until(Instant::now().checked_add(grace)).await;
+    };
+    let too_late = async {
+        if !is_blocked {
+            tokio::select! {
+                () = stop.reached(Halt::Now) => {}
+                () = graceful => {}
+            }
+        }
+        until(Some(Instant::now() + LAST_WRITE)).await;
+    };
+    let (tally, written) = sink.finish(complete, too_late).await?;
     let mut summary = sum_up(tally, crawled, began.elapsed());
+    if summary.ended == Ended::Finished && summary.left > 0 {
+        // The crawl was done, but its last records did not get out.
+        summary.ended = match written {
+            Ok(End::Closed) => Ended::OutputClosed,
+            _ if stop.halt() > Halt::Go => Ended::Stopped,
+            _ => Ended::Deadline,
+        };
+    }
     // The right-most error is the one that matters: it ended what stands left of it.
-    match output.map_err(Cause::Output).and(input) {
+    match written.map_err(Cause::Output).and(input) {
         Ok(()) => Ok(summary),
         Err(cause) => {
             summary.ended = Ended::Broken;
@@ -100,8 +134,11 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     }
 }
 
+/// How long a write that does not end is waited for when everything else is over.
+const LAST_WRITE: Duration = Duration::from_secs(1);
+
 fn sum_up(tally: Tally, crawled: Crawled, elapsed: Duration) -> Summary {
-    let Crawled { read, skipped, requests, retries, ended, input_complete } = crawled;
+    let Crawled { read, skipped, requests, retries, ended, input_complete, .. } = crawled;
     let Summary { ok, failed, .. } = tally.0;
     // What was taken in and is in no other count was not finished.
     Summary { read, skipped, requests, retries, ended, input_complete, elapsed, left: read - skipped - ok - failed, ..tally.0 }

@@ -5,19 +5,14 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Cause, Error, Observe, lock, start_thread};
-use crate::crawl::{Halt, Stop};
 use crate::model::{Columns, ErrorKind, Record, Summary};
-use crate::sink;
-
-/// How long a second stop waits for a write that does not end.
-const LAST_WRITE: Duration = Duration::from_secs(1);
+use crate::sink::{self, End};
 
 /// The counts of what was written.
 #[derive(Default)]
@@ -41,7 +36,7 @@ impl Tally {
 
 /// How the writing ended.
 struct Written {
-    outcome: Result<(), sink::Error>,
+    outcome: Result<End, sink::Error>,
     partial: Option<PathBuf>,
 }
 
@@ -81,7 +76,7 @@ pub(super) fn start_sink<O: Observe>(
         let complete = written.is_ok() && told_complete.blocking_recv().unwrap_or(false);
         let finished = writer.finish(complete);
         let partial = finished.as_ref().ok().and_then(|finished| finished.partial.clone());
-        let _ = tell_ended.send(Written { outcome: written.and(finished).map(drop), partial });
+        let _ = tell_ended.send(Written { outcome: written.and_then(|end| finished.map(|_| end)), partial });
     };
     start_thread("sink", write)?;
     Ok(Sink { opened, complete, ended, tally })
@@ -92,18 +87,18 @@ impl Sink {
         Ok((&mut self.opened).await.map_err(|_| Cause::Bug("sink"))??)
     }
 
-    /// Lets the sink write its end. A second stop does not wait for ever for a reader that does not read.
-    pub(super) async fn finish(self, complete: bool, stop: &mut Stop) -> Result<(Tally, Result<(), sink::Error>), Error> {
+    /// Lets the sink write its end, until it is `too_late`: a reader that does not read must not hold the run for ever.
+    pub(super) async fn finish(
+        self,
+        complete: bool,
+        too_late: impl Future<Output = ()>,
+    ) -> Result<(Tally, Result<End, sink::Error>), Error> {
         // The thread may have ended by itself: then its answer is there.
         let _ = self.complete.send(complete);
-        let given_up = async {
-            stop.reached(Halt::Now).await;
-            tokio::time::timeout(LAST_WRITE, pending::<()>()).await
-        };
         let output = tokio::select! {
             biased;
             ended = self.ended => ended.map_err(|_| Cause::Bug("sink"))?,
-            _ = given_up => Written { outcome: Ok(()), partial: None },
+            () = too_late => Written { outcome: Ok(End::Done), partial: None },
         };
         let mut tally = std::mem::take(&mut *lock(&self.tally));
         tally.0.partial = output.partial;

@@ -191,3 +191,29 @@ fn a_terminal_that_closes_does_not_end_what_nohup_started() {
     gate.open();
     assert_eq!(live.end().code(0).summary().ok, 3);
 }
+
+#[test]
+fn the_deadline_holds_while_a_header_never_comes_or_nobody_opens_the_pipe() {
+    scrape("--input-format csv --deadline 100ms -").open_stdin().spawn().end().code(4);
+    let work = crate::harness::Work::new();
+    assert!(std::process::Command::new("mkfifo").arg(work.path("pipe.jsonl")).status().unwrap().success());
+    work.scrape("--deadline 100ms -o pipe.jsonl").stdin(REFUSED).run().code(4);
+}
+
+#[test]
+fn an_output_that_takes_nothing_holds_a_stopped_run_no_longer_than_the_grace_time() {
+    let site = Site::start();
+    let long = "x".repeat(1000);
+    site.on("/p/*", move |_| Reply::title(&long));
+    for (flags, stop, code) in [("--grace 100ms", Some(Signal::TERM), 143), ("--grace 100ms --deadline 1s", None, 4)] {
+        let (live, stdout) = scrape(flags).arg(site.url("/p/[1-1000000]")).spawn_with_stdout();
+        // A pipe holds 64 KiB: with more pages fetched than fit the rest waits for a reader, who never comes.
+        site.wait_for_hits(100);
+        if let Some(signal) = stop {
+            live.signal(signal);
+        }
+        let run = live.end().code(code);
+        assert!(run.summary().left > 0);
+        drop(stdout);
+    }
+}
