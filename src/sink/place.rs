@@ -5,6 +5,8 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 
+use rustix::event::{PollFd, PollFlags, poll};
+
 use super::{Error, Finished};
 
 /// A place for bytes.
@@ -94,7 +96,15 @@ impl Opened {
 
 impl Sink for Opened {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        loop {
+            match self.file.write(bytes) {
+                // Whoever shares the output may have made it non-blocking for both of us: then we wait by ourselves.
+                Err(cause) if cause.kind() == io::ErrorKind::WouldBlock => {
+                    poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], None)?;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -127,5 +137,33 @@ impl Sink for Opened {
 
     fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+
+    #[test]
+    fn an_output_that_somebody_made_non_blocking_is_waited_for() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let mut output = Opened { file: OwnedFd::from(writer).into(), path: None, swap: None };
+        let bytes = vec![b'x'; 1 << 20];
+        std::thread::scope(|scope| {
+            let read = scope.spawn(move || {
+                let mut all = Vec::new();
+                reader.read_to_end(&mut all).map(|_| all.len())
+            });
+            let mut sent = 0;
+            while sent < bytes.len() {
+                sent += output.write(&bytes[sent..]).unwrap();
+            }
+            drop(output);
+            assert_eq!(read.join().unwrap().unwrap(), bytes.len());
+        });
     }
 }
