@@ -93,6 +93,7 @@ impl Source for Table {
     fn next(&mut self) -> Result<Option<Row>, Error> {
         let (url, input) = match self.rows.advance()? {
             Next::End => return Ok(None),
+            Next::Row if self.rows.spans_lines() && !self.fits() => (Err(self.rows.disown()), None),
             Next::Row => self.row(),
             Next::Bad(bad) => (Err(bad), None),
         };
@@ -111,6 +112,12 @@ impl Source for Table {
 }
 
 impl Table {
+    /// Whether the row at hand can be one of this table; else the quote that makes it run on over several lines is stray.
+    fn fits(&self) -> bool {
+        let record = self.rows.record();
+        record.len() <= self.names.len() && record.get(self.url).is_some_and(|url| !url.trim_ascii().contains(&b'\n'))
+    }
+
     /// The row at hand: its URL, or why it has none, and its other cells.
     fn row(&self) -> (Result<String, Bad>, Option<Input>) {
         let record = self.rows.record();

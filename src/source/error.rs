@@ -55,16 +55,6 @@ pub enum Error {
         /// The names that there are.
         columns: String,
     },
-    /// A quote swallows the rows after it.
-    #[error(
-        "{place}: a quote in this row is still open at line {last}, so the rows between were not read: close it, or double it if it is part of the text"
-    )]
-    Quote {
-        /// File and line.
-        place: String,
-        /// The last line that was looked at.
-        last: u64,
-    },
     /// A URL argument has a broken glob.
     #[error("cannot expand the argument \"{argument}\"")]
     Glob {

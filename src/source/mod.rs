@@ -12,6 +12,7 @@ mod glob;
 mod jsonl;
 mod lines;
 mod list;
+mod quotes;
 mod reader;
 mod rows;
 #[cfg(test)]

@@ -1,17 +1,22 @@
-//! The rows of a table. The rules of quoting are the csv crate's; `Feed` stands below it and hands it one line at a time.
+//! The rows of a table. The rules of quoting are the csv crate's; `Feed` stands below it and hands it one whole row at a time.
 //!
-//! So a row is read as soon as it has arrived, its lines can be numbered, and a quote that is never closed can neither fill the
-//! memory nor swallow the list unnoticed.
+//! So a row is read as soon as it has arrived, its lines can be numbered, and a quote that is never closed costs the row that it
+//! stands in: the lines after that row's first, which it swallowed, are kept and read as what they are.
 
 use std::io::{self, Read};
 
 use csv::{ByteRecord, ReaderBuilder};
+use memchr::memchr;
 
 use super::lines::{Lines, escape, shorten};
+use super::quotes::Quotes;
 use super::{Bad, Error};
 
 /// The longest row in bytes, its quoted line breaks included.
 const CAP: usize = 1024 * 1024;
+
+/// What the csv crate is given for a row that it is not to see: one empty cell.
+const STAND_IN: &[u8] = b"\"\"\n";
 
 /// What reading a row came to.
 pub(super) enum Next {
@@ -28,35 +33,49 @@ pub(super) struct Rows {
 
 impl Rows {
     pub(super) fn new(name: String, from: Box<dyn Read + Send>, delimiter: u8) -> Self {
-        let lines = Lines::new(name, from, CAP);
-        let feed = Feed { lines, line: Vec::new(), at: 0, given: 0, first: 1, trouble: None };
+        let feed = Feed {
+            lines: Lines::new(name, from, CAP),
+            over: None,
+            delimiter,
+            held: Vec::new(),
+            start: 0,
+            at: 0,
+            end: 0,
+            first: 1,
+            line: 0,
+            verdict: Verdict::Whole,
+            stand_in: &[],
+        };
         let from = ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(feed);
         Self { from, record: ByteRecord::new() }
     }
 
     /// Goes to the next row as soon as it has arrived.
     pub(super) fn advance(&mut self) -> Result<Next, Error> {
-        self.from.get_mut().given = 0;
         let found = self.from.read_byte_record(&mut self.record);
-        match (self.from.get_mut().trouble.take(), found) {
-            (Some(Trouble::Failed(error)), _) => Err(error),
-            (Some(Trouble::Long), _) => Ok(Next::Bad(self.feed().lines.too_long())),
-            (Some(Trouble::Open), _) => self.open_quote(),
-            (None, Ok(true)) => Ok(Next::Row),
-            (None, Ok(false)) => Ok(Next::End),
-            // Only `Feed` can fail, and it says why: rows of bytes and of any width are always rows.
-            (None, Err(error)) => Err(Error::Read { place: self.place(), source: error.into() }),
+        let feed = self.from.get_mut();
+        match found {
+            Ok(false) => feed.over.replace(Ok(())).unwrap_or(Ok(())).map(|()| Next::End),
+            Ok(true) => Ok(match feed.verdict {
+                Verdict::Whole => Next::Row,
+                Verdict::Long => Next::Bad(feed.lines.too_long()),
+                Verdict::Open => {
+                    Next::Bad(feed.bad("a quote in this row is never closed: close it, or write it twice in a cell in quotes"))
+                }
+            }),
+            // `Feed` never fails, and rows of bytes and of any width are always rows.
+            Err(error) => Err(Error::Read { place: self.place(), source: error.into() }),
         }
     }
 
-    /// A quote that is not closed: where it swallowed rows there is no telling which, so that is more than one bad row.
-    fn open_quote(&self) -> Result<Next, Error> {
-        let last = self.feed().lines.number();
-        if last > self.feed().first {
-            return Err(Error::Quote { place: self.place(), last });
-        }
-        let shown = shorten(&escape(self.feed().line.trim_ascii()));
-        Ok(Next::Bad(Bad { shown, why: "a quote in this row is never closed".to_owned() }))
+    /// Takes the row at hand, which is more than a line, for one whose quote is stray: its first line is a bad row, and those
+    /// after it are yet to be read.
+    pub(super) fn disown(&mut self) -> Bad {
+        let feed = self.from.get_mut();
+        let last = feed.line;
+        feed.rewind();
+        feed.at = feed.end;
+        feed.bad(&format!("a quote in this row is not closed before line {last}, and up to there it is no row of this table"))
     }
 
     /// The row at hand.
@@ -66,7 +85,9 @@ impl Rows {
 
     /// Whether a further row has arrived: its first line, at least.
     pub(super) fn is_ready(&mut self) -> bool {
-        self.from.get_mut().lines.is_ready(is_empty)
+        let feed = self.from.get_mut();
+        // Lines that are held come first; what is skipped of the input would be missing between those and what follows them.
+        feed.end < feed.held.len() || feed.lines.is_ready(is_empty)
     }
 
     fn feed(&self) -> &Feed {
@@ -78,86 +99,162 @@ impl Rows {
         self.feed().lines.place(self.feed().first)
     }
 
+    /// Whether the row at hand is more than a line.
+    pub(super) fn spans_lines(&self) -> bool {
+        self.feed().line > self.feed().first
+    }
+
     /// Says of a bad row that it is more than the line that it is named by.
     pub(super) fn extent(&self) -> String {
-        let last = self.feed().lines.number();
-        if last > self.feed().first { format!(" (between quotes, the row runs on to line {last})") } else { String::new() }
+        if self.spans_lines() {
+            format!(" (between quotes, the row runs on to line {})", self.feed().line)
+        } else {
+            String::new()
+        }
     }
 }
 
-/// What the csv crate reads from: whole lines, one at a time.
+/// What the csv crate reads from: whole rows, one at a time.
 struct Feed {
     lines: Lines,
-    /// The line at hand with its newline, and how much of it was handed on.
-    line: Vec<u8>,
+    /// The input has ended, or reading it failed; it is not asked again.
+    over: Option<Result<(), Error>>,
+    delimiter: u8,
+    /// The row at hand and the lines after it that were read with an earlier one, each with its newline. In place of a line beyond
+    /// the cap, which can only be the last one, stands the stand-in.
+    held: Vec<u8>,
+    /// Where the row at hand begins, how far it was handed on, and where it ends.
+    start: usize,
     at: usize,
-    /// How much the row at hand has been given.
-    given: usize,
-    /// The row's first line.
+    end: usize,
+    /// The row's first line and its last one.
     first: u64,
-    trouble: Option<Trouble>,
+    line: u64,
+    verdict: Verdict,
+    /// What is left to hand on in place of the row.
+    stand_in: &'static [u8],
 }
 
-/// What the csv crate cannot tell us.
-enum Trouble {
-    /// A line is beyond the cap; an empty row stands in for it.
+/// What the csv crate cannot tell us of a row.
+#[derive(Clone, Copy, PartialEq)]
+enum Verdict {
+    Whole,
+    /// Its first line is beyond the cap.
     Long,
-    /// The row is beyond the cap, or the input at its end, and the row is still within quotes.
+    /// Its quotes are not closed as they should be: by the end of the input, up to the cap, or at all.
     Open,
-    /// Reading failed.
-    Failed(Error),
 }
 
 impl Feed {
-    /// Goes to the next line; false where there is none to hand on.
-    fn advance(&mut self) -> Result<bool, Error> {
+    /// Goes to the next row; false where there is none.
+    fn advance(&mut self) -> bool {
         loop {
-            if !self.lines.advance()? {
-                // Every line was handed on with a newline, the last one too: a row that asks for more is within quotes.
-                self.trouble = (self.given > 0).then_some(Trouble::Open);
-                return Ok(false);
+            self.forget();
+            if !self.extend() {
+                return false;
             }
-            if self.given > 0 || !is_empty(self.lines.bytes()) {
+            if !is_empty(&self.held[self.start..self.end - 1]) {
                 break;
             }
         }
-        let is_first = self.given == 0;
-        if is_first {
-            self.first = self.lines.number();
+        self.first = self.line;
+        self.verdict = self.complete();
+        if self.verdict != Verdict::Whole {
+            self.rewind();
+            self.at = self.end;
+            self.stand_in = STAND_IN;
         }
-        self.line.clear();
-        self.at = 0;
-        if self.lines.is_cut() && is_first {
-            self.trouble = Some(Trouble::Long);
-            self.line.extend_from_slice(b"\"\"\n");
-        } else if self.given + self.lines.bytes().len() > CAP || self.lines.is_cut() {
-            self.trouble = Some(Trouble::Open);
-            return Ok(false);
+        true
+    }
+
+    /// Adds lines to the row's first one until its quotes are closed.
+    fn complete(&mut self) -> Verdict {
+        if self.is_cut() {
+            return Verdict::Long;
+        }
+        let mut quotes = Quotes::new(self.delimiter);
+        let mut from = self.start;
+        loop {
+            quotes.read(&self.held[from..self.end - 1]);
+            let is_one_line = from == self.start;
+            match (quotes.is_open(), quotes.is_lax()) {
+                (false, lax) if is_one_line || !lax => return Verdict::Whole,
+                (true, false) => {}
+                _ => return Verdict::Open,
+            }
+            from = self.end;
+            if !self.extend() || self.is_cut() || self.end - self.start > CAP {
+                return Verdict::Open;
+            }
+        }
+    }
+
+    /// Adds the next line to the row; false where there is none.
+    fn extend(&mut self) -> bool {
+        if let Some(length) = memchr(b'\n', &self.held[self.end..]) {
+            self.end += length + 1;
+            self.line += 1;
+            return true;
+        }
+        if self.over.is_some() {
+            return false;
+        }
+        match self.lines.advance() {
+            Ok(true) => {}
+            over => {
+                // Where reading failed, what was read before comes first.
+                self.over = Some(over.map(drop));
+                return false;
+            }
+        }
+        if self.lines.is_cut() {
+            self.held.extend_from_slice(STAND_IN);
         } else {
-            self.line.extend_from_slice(self.lines.bytes());
-            self.line.push(b'\n');
+            self.held.extend_from_slice(self.lines.bytes());
+            self.held.push(b'\n');
         }
-        Ok(true)
+        self.end = self.held.len();
+        self.line = self.lines.number();
+        true
+    }
+
+    /// Whether the line at the row's end is beyond the cap.
+    fn is_cut(&self) -> bool {
+        self.lines.is_cut() && self.end == self.held.len()
+    }
+
+    /// Leaves the row nothing but its first line.
+    fn rewind(&mut self) {
+        let length = memchr(b'\n', &self.held[self.start..self.end]).expect("a row has a line, and that a newline");
+        self.end = self.start + length + 1;
+        self.line = self.first;
+    }
+
+    /// Leaves the row behind, and makes room where that moves no more than was read.
+    fn forget(&mut self) {
+        if self.end == self.held.len() || self.end > CAP {
+            self.held.drain(..self.end);
+            self.end = 0;
+        }
+        (self.start, self.at) = (self.end, self.end);
+    }
+
+    /// The row's first line as a bad row.
+    fn bad(&self, why: &str) -> Bad {
+        Bad { shown: shorten(&escape(self.held[self.start..self.end].trim_ascii())), why: why.to_owned() }
     }
 }
 
 impl Read for Feed {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.line.len() {
-            match self.advance() {
-                Ok(true) => {}
-                Ok(false) => return Ok(0),
-                Err(error) => {
-                    self.trouble = Some(Trouble::Failed(error));
-                    return Err(io::ErrorKind::Other.into());
-                }
-            }
+        if self.at == self.end && self.stand_in.is_empty() && !self.advance() {
+            return Ok(0);
         }
-        let rest = &self.line[self.at..];
-        let length = rest.len().min(into.len());
-        into[..length].copy_from_slice(&rest[..length]);
+        if !self.stand_in.is_empty() {
+            return self.stand_in.read(into);
+        }
+        let length = (&self.held[self.at..self.end]).read(into)?;
         self.at += length;
-        self.given += length;
         Ok(length)
     }
 }
@@ -168,42 +265,4 @@ fn is_empty(line: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::tests::Pieces;
-    use super::*;
-
-    /// Every row, and whether the last one is within quotes.
-    fn rows(pieces: Vec<Vec<u8>>) -> (Vec<ByteRecord>, bool) {
-        let mut rows = Rows::new("x".to_owned(), Box::new(Pieces::new(pieces)), b',');
-        let mut all = Vec::new();
-        loop {
-            match rows.advance() {
-                Ok(Next::Row) => all.push(rows.record.clone()),
-                Ok(Next::End) => return (all, false),
-                Ok(Next::Bad(_)) | Err(Error::Quote { .. }) => return (all, true),
-                Err(error) => panic!("{error}"),
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn feeding_by_the_line_never_changes_what_csv_reads(
-            pieces in prop::collection::vec(prop::collection::vec(prop::sample::select(b"ab,\"\r\n\n".to_vec()), 1..6), 0..12),
-        ) {
-            // A carriage return by itself ends a row too, in files that no program has written for decades.
-            let bytes = [b"ab".to_vec(), pieces.concat()].concat();
-            let bytes = String::from_utf8(bytes).unwrap().replace("\r\n", "\n").replace('\r', "").replace('\n', "\r\n");
-            let whole = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes.as_bytes());
-            let expected: Vec<ByteRecord> = whole.into_byte_records().map(Result::unwrap).collect();
-            let sizes = pieces.iter().map(Vec::len);
-            let mut rest = bytes.as_bytes();
-            let mut split: Vec<Vec<u8>> = sizes.map(|size| rest.split_off(..size.min(rest.len())).unwrap().to_vec()).collect();
-            split.push(rest.to_vec());
-            let (read, is_open) = rows(split);
-            prop_assert_eq!(&expected[..expected.len() - usize::from(is_open)], &read[..]);
-        }
-    }
-}
+mod tests;

@@ -93,6 +93,24 @@ fn the_other_columns_of_a_csv_travel_to_the_record_in_their_order() {
 }
 
 #[test]
+fn a_stray_quote_in_a_table_is_a_record_and_the_rows_after_it_are_fetched() {
+    let site = Site::of_pages();
+    let urls: Vec<_> = (1..=600).map(|page| site.url(&format!("/p/{page}"))).collect();
+    let work = Work::new();
+    let mut rows: Vec<_> = urls.iter().map(|url| format!("{url},x\n")).collect();
+    rows[1] = format!("{},\"oops\n", urls[1]);
+    work.write("urls.csv", format!("url,n\n{}", rows.concat()));
+    let run = work.scrape("urls.csv").run().code(3);
+    let bad = run.at(2);
+    assert_eq!(field(&bad, "error"), "invalid_url");
+    assert!(field(&bad, "error_message").as_str().unwrap().starts_with("urls.csv:3: a quote in this row is never closed"));
+    let mut expected = urls.clone();
+    expected[1] += ",\"oops";
+    assert_eq!(urls_in_order(&run), expected);
+    assert_eq!((site.hits().len(), run.summary().ok), (599, 599));
+}
+
+#[test]
 fn a_tsv_is_known_by_its_name_and_any_table_by_the_flag() {
     let site = Site::of_pages();
     let url = site.url("/p/1");

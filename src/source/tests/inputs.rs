@@ -32,6 +32,12 @@ fn a_pipe_yields_a_target_before_its_next_byte_is_asked_for() {
     expect(&mut table, "http://a/2", false);
     expect(&mut table, "http://a/3", false);
 
+    let oops = "x.csv:2: a quote in this row is never closed: close it, or write it twice in a cell in quotes";
+    let mut table = open_end("x.csv", &["url,n\nhttp://a/1,\"oops\nhttp://a/2,x\nhttp", "://a/3,\"x\n", "y\"\nhttp://a"]);
+    expect(&mut table, oops, true);
+    expect(&mut table, "http://a/2", true);
+    expect(&mut table, "http://a/3", false);
+
     let mut objects = open_end("x.jsonl", &["{\"url\":\"http://a/1\"}\n\n{\"url\":", "\"http://a/2\"}\n"]);
     expect(&mut objects, "http://a/1", false);
     expect(&mut objects, "http://a/2", false);

@@ -2,6 +2,7 @@
 
 mod globs;
 mod inputs;
+mod strays;
 mod tables;
 mod targets;
 
