@@ -3,8 +3,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::lines::{escape, shorten};
 use super::rows::{Next, Rows};
 use super::{Bad, Entry, Error, Opening, Row, Source};
@@ -118,25 +116,24 @@ impl Table {
         record.len() <= self.names.len() && record.get(self.url).is_some_and(|url| !url.trim_ascii().contains(&b'\n'))
     }
 
-    /// The row at hand: its URL, or why it has none, and its other cells.
+    /// The row at hand: its URL, or why it has none, and its other cells; those that are missing at its end are null.
     fn row(&self) -> (Result<String, Bad>, Option<Input>) {
         let record = self.rows.record();
         let shown = escape(record.get(self.url).unwrap_or_default().trim_ascii());
-        if record.len() != self.names.len() {
-            let why = format!("columns in this row: {}, in the header: {}", record.len(), self.names.len());
-            return (Err(Bad { shown, why }), None);
-        }
+        let bad = |why: String| Err(Bad { shown: shown.clone(), why });
         let mut input = Input::default();
-        for (at, (name, cell)) in self.names.iter().zip(record).enumerate() {
-            match str::from_utf8(cell) {
-                Ok(text) if at != self.url => drop(input.insert(name.to_string(), Value::from(text))),
+        for (at, name) in self.names.iter().enumerate() {
+            match record.get(at).map(str::from_utf8).transpose() {
+                Ok(text) if at != self.url => drop(input.insert(name.to_string(), text.into())),
                 Ok(_) => {}
-                Err(_) => return (Err(Bad { shown, why: format!("the column `{name}` is not UTF-8") }), None),
+                Err(_) => return (bad(format!("the column `{name}` is not UTF-8")), None),
             }
         }
         let url = shown.trim();
-        let url = if url.is_empty() {
-            Err(Bad { shown: String::new(), why: format!("the column `{}` is empty", self.url_field) })
+        let url = if record.len() > self.names.len() || record.len() <= self.url {
+            bad(format!("columns in this row: {}, in the header: {}", record.len(), self.names.len()))
+        } else if url.is_empty() {
+            bad(format!("the column `{}` is empty", self.url_field))
         } else {
             Ok(url.to_owned())
         };

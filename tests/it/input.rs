@@ -93,6 +93,22 @@ fn the_other_columns_of_a_csv_travel_to_the_record_in_their_order() {
 }
 
 #[test]
+fn a_row_that_ends_early_is_fetched_and_one_that_is_too_long_is_a_record() {
+    let site = Site::of_pages();
+    let (one, two) = (site.url("/p/1"), site.url("/p/2"));
+    let work = Work::new();
+    work.write("urls.csv", format!("id,url,n,m\n7,{one}\n8,{two},x,y,z\n"));
+    let run = work.scrape("urls.csv").run().code(3);
+    assert_eq!(field(&run.at(1), "input"), &json!({"id": "7", "n": null, "m": null}));
+    let bad = run.at(2);
+    assert_eq!((field(&bad, "error"), field(&bad, "url")), (&json!("invalid_url"), &json!(two)));
+    assert_eq!(field(&bad, "input"), &json!({"id": "8", "n": "x", "m": "y"}));
+    assert_eq!(site.paths(), ["/p/1"]);
+    let table = work.scrape("urls.csv -f csv --ordered").run().code(3);
+    assert!(table.text().lines().nth(1).unwrap().ends_with(",7,,"), "{}", table.text());
+}
+
+#[test]
 fn a_stray_quote_in_a_table_is_a_record_and_the_rows_after_it_are_fetched() {
     let site = Site::of_pages();
     let urls: Vec<_> = (1..=600).map(|page| site.url(&format!("/p/{page}"))).collect();

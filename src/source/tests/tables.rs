@@ -51,10 +51,10 @@ fn a_bad_row_is_a_target_that_names_its_first_line_and_the_table_goes_on() {
     assert_eq!(
         targets.iter().map(said).collect::<Vec<_>>(),
         [
-            "x.csv:3: columns in this row: 1, in the header: 2",
+            "http://a/1",
             "x.csv:4: columns in this row: 3, in the header: 2",
             "x.csv:5: the column `url` is empty",
-            "x.csv:6: columns in this row: 1, in the header: 2",
+            "x.csv:6: the column `url` is empty",
             "x.csv:7: the column `n` is not UTF-8",
             "x.csv:8: the column `url` is not UTF-8",
             "http://a/4",
@@ -68,6 +68,22 @@ fn a_bad_row_is_a_target_that_names_its_first_line_and_the_table_goes_on() {
     assert_eq!(targets[4].given(), "http://a/3");
     assert_eq!(targets[5].given(), "http://\\xff/");
     assert_eq!(targets[11].given(), "http://a/8,\"x");
+}
+
+#[test]
+fn cells_that_a_row_lacks_at_its_end_are_null_and_one_too_many_makes_it_bad() {
+    let table = "l,url,n,m\nx,http://a/1\nx,http://a/2,\r\n\nx,http://a/3,\"y\nz\"\nx,http://a/4,y,z,\nx\n";
+    let shown = |target: &Target| (said(target), serde_json::to_string(&target.input).unwrap());
+    let expected = [
+        ("http://a/1", r#"{"l":"x","n":null,"m":null}"#),
+        ("http://a/2", r#"{"l":"x","n":"","m":null}"#),
+        ("http://a/3", r#"{"l":"x","n":"y\nz","m":null}"#),
+        ("x.csv:7: columns in this row: 5, in the header: 4", r#"{"l":"x","n":"y","m":"z"}"#),
+        ("x.csv:8: columns in this row: 1, in the header: 4", r#"{"l":"x","n":null,"m":null}"#),
+    ];
+    let targets = read(of([bytes("x.csv", table)]));
+    assert_eq!(targets.iter().map(shown).collect::<Vec<_>>(), expected.map(|(said, input)| (said.to_owned(), input.to_owned())));
+    assert_eq!(targets[3].given(), "http://a/4");
 }
 
 #[test]
