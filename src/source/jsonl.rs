@@ -96,6 +96,18 @@ mod tests {
     }
 
     #[test]
+    fn a_number_keeps_every_digit_whatever_its_size() {
+        for number in ["12345678901234567890123", "-0", "-0.0", "1.50", "0.1000000000000000000001", "1e+400", "1.0e-400"] {
+            let (url, input) = read(&format!(r#"{{"url":"http://a.example/","n":[{number}]}}"#));
+            assert!(url.is_ok());
+            assert_eq!(serde_json::to_string(&input).unwrap(), format!(r#"{{"n":[{number}]}}"#));
+        }
+        // serde_json knows one way to write an exponent.
+        let spelled = r#"{"url":"http://a.example/","n":[1e2,1E2,1E-2]}"#;
+        assert_eq!(serde_json::to_string(&read(spelled).1).unwrap(), r#"{"n":[1e+2,1e+2,1e-2]}"#);
+    }
+
+    #[test]
     fn a_line_without_a_usable_url_says_why() {
         for (line, shown, why) in [
             (r#"{"url":7}"#, "7", "`url` is a number, a string is expected"),

@@ -169,6 +169,21 @@ fn the_other_members_of_a_json_line_travel_as_they_are_and_a_bad_line_is_a_recor
 }
 
 #[test]
+fn the_numbers_of_a_json_line_travel_with_all_their_digits() {
+    let site = Site::of_pages();
+    let members = r#""id":12345678901234567890123,"price":1.50,"far":1e+400,"in":[{"zero":-0.0}]"#;
+    let line = format!(r#"{{"url":"{}",{members}}}"#, site.url("/p/1"));
+    for (format, expected) in [
+        ("jsonl", format!(r#""input":{{{members}}}"#)),
+        ("json", format!(r#""input":{{{members}}}"#)),
+        ("csv", format!(r#""{{{}}}""#, members.replace('"', "\"\""))),
+    ] {
+        let run = scrape("--input-format jsonl -").arg(format!("--format={format}")).stdin(&line).run().code(0);
+        assert!(run.text().contains(&expected), "{}", run.text());
+    }
+}
+
+#[test]
 fn a_list_has_no_input_member() {
     let site = Site::of_pages();
     let run = scrape("").arg(site.url("/p/1")).run().code(0);
