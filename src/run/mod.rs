@@ -44,6 +44,9 @@ pub trait Observe: Send + 'static {
     /// A record was written. Called on the thread that writes, after the bytes are out.
     fn record(&mut self, record: &Record);
 
+    /// Records, or the end of the output, are about to be written. Called on the thread that writes.
+    fn writing(&mut self) {}
+
     /// The crawl is about to wait; this is where it stands. Called often: keep it short.
     fn status(&mut self, _status: &Status) {}
 }

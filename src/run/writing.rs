@@ -67,6 +67,8 @@ pub(super) fn start_sink<O: Observe>(
         if tell_opened.send(Ok(())).is_err() {
             return;
         }
+        let told = Arc::clone(&observe);
+        writer.before_write(move || lock(&told).writing());
         let written = writer.run(&mut records, &mut |record| {
             lock(&counts).add(record);
             lock(&observe).record(record);

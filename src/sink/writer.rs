@@ -36,6 +36,7 @@ pub struct Writer {
     buffer: Vec<u8>,
     ends: Vec<usize>,
     batch: Vec<Record>,
+    before_write: Box<dyn FnMut() + Send>,
     state: State,
 }
 
@@ -55,9 +56,16 @@ enum State {
 impl Writer {
     /// A writer that begins with `lead`, at once.
     pub(super) fn new(sink: Box<dyn Sink>, format: Box<dyn Format>, lead: Vec<u8>) -> Result<Self, Error> {
-        let mut writer = Self { sink, format, buffer: lead, ends: vec![], batch: vec![], state: State::Open };
+        let before_write = Box::new(|| ());
+        let mut writer = Self { sink, format, buffer: lead, ends: vec![], batch: vec![], before_write, state: State::Open };
         writer.write(&mut |_| ())?;
         Ok(writer)
+    }
+
+    /// Has something done before each batch of records, and before the end if it has bytes: while they are written their reader
+    /// may already act on them.
+    pub fn before_write(&mut self, hook: impl FnMut() + Send + 'static) {
+        self.before_write = Box::new(hook);
     }
 
     /// Writes records until the channel is closed. Blocks its thread: records that wait are written together, up to 64 KiB at
@@ -102,6 +110,9 @@ impl Writer {
 
     /// Writes the buffer and shows the records that are written for good.
     fn write(&mut self, observe: &mut dyn FnMut(&Record)) -> Result<(), Error> {
+        if !self.buffer.is_empty() {
+            (self.before_write)();
+        }
         let (sent, outcome) = send(&mut *self.sink, &self.buffer);
         let whole = self.ends.partition_point(|end| *end <= sent);
         if let Err(cause) = &outcome {

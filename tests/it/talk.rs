@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Reply, Run, Site, field, scrape};
+use crate::harness::{Reply, Run, Site, Work, field, scrape, screen};
 
 fn failing() -> Site {
     let site = Site::of_pages();
@@ -128,4 +128,63 @@ fn a_header_that_is_none_is_a_usage_error() {
         scrape("-H").arg(header).arg(site.url("/p/1")).run().code(2);
     }
     assert!(site.hits().is_empty());
+}
+
+#[test]
+fn what_a_pipes_reader_prints_on_the_screen_of_the_bar_stays_there() {
+    let site = Site::of_pages();
+    let work = Work::new();
+    work.write("urls.txt", site.list(6));
+    // Between two pages there is time for the bar to come back.
+    let script = r#""$scrape" urls.txt -c 1 --rps 3 | grep --line-buffered -o '"index":[0-9]*'"#;
+    let run = work.terminal(script).run().code(0);
+    assert!(run.text().contains(" done, "), "there was a bar");
+    let lines = screen(run.text());
+    let printed: Vec<_> = lines.iter().filter(|line| line.starts_with('"')).collect();
+    assert!(printed.len() == 6, "{lines:#?}");
+    for (index, line) in (1..).zip(&printed) {
+        assert!(line.starts_with(&format!("\"index\":{index}")), "{lines:#?}");
+    }
+    // Where the machine was busy, one may have been printed when the bar was back already.
+    assert!(printed.iter().filter(|line| line.len() == "\"index\":1".len()).count() > 3, "the bar made way: {lines:#?}");
+}
+
+#[test]
+fn a_reader_that_leaves_a_line_open_finds_the_bar_below_it() {
+    let site = Site::of_pages();
+    let work = Work::new();
+    work.write("urls.txt", site.list(6));
+    let script = r#""$scrape" urls.txt -c 1 --rps 3 | while read -r line; do printf @; done"#;
+    let run = work.terminal(script).run().code(0);
+    let lines = screen(run.text());
+    // Where the machine was busy, one may have come when the bar was back already.
+    assert!(lines.iter().filter(|line| line.starts_with('@')).count() > 3, "{lines:#?}");
+}
+
+#[test]
+fn an_interrupt_at_a_terminal_leaves_nothing_of_the_bar() {
+    let site = Site::start();
+    site.page("/hang", Reply::nothing().hang());
+    for interrupts in [1, 2] {
+        let work = Work::new();
+        work.write("urls.txt", site.url("/hang"));
+        let grace = if interrupts == 1 { "100ms" } else { "1h" };
+        let script = format!(r#"exec "$scrape" urls.txt -o out.jsonl --grace {grace}"#);
+        let mut live = work.terminal(&script).open_stdin().spawn();
+        assert!(live.line().contains("/1 done, "), "the bar is there");
+        live.write("\u{3}");
+        while !live.line().contains("WARN") {}
+        if interrupts == 2 {
+            // A few frames later, as it is no echo of the first then.
+            for _ in 0..6 {
+                live.line();
+            }
+            live.write("\u{3}");
+        }
+        let run = live.end().code(130);
+        let lines = screen(run.text());
+        assert!(!lines.iter().any(|line| line.contains(" done, ") || line.ends_with("in flight")), "{lines:#?}");
+        assert!(lines[0].contains("WARN"), "{lines:#?}");
+        assert!(lines.contains(&"in 1 = ok 0 + failed 0 + skipped 0 + left 1".to_owned()), "{lines:#?}");
+    }
 }

@@ -86,7 +86,8 @@ async fn run(mut plan: Plan, mode: Option<DemoMode>, terminal: &Terminal) -> Res
     }
     let grace = plan.crawl.grace;
     let (stopper, stop) = scrape::stop();
-    let run = scrape::run(plan, terminal.watch(), stop);
+    let watch = terminal.watch(&plan.sink.to);
+    let run = scrape::run(plan, watch, stop);
     tokio::pin!(run);
     let mut signal = None;
     let outcome = loop {

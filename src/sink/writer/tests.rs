@@ -239,6 +239,27 @@ fn records_that_wait_are_written_together() {
     assert_eq!(shared.text().len(), size.div_ceil(BATCH));
 }
 
+#[test]
+fn who_asked_is_told_before_each_write_and_only_then() {
+    for (format, ends) in FORMATS.iter().map(|format| (format, format.name == "json")) {
+        let shared = Shared::default();
+        let to = Destination::Writer(Box::new(shared.clone()));
+        let mut writer = open(Settings { to, format: Some(format), ..Settings::default() }, columns()).unwrap();
+        let told = std::sync::Arc::<std::sync::Mutex<Vec<String>>>::default();
+        let (tell, so_far) = (told.clone(), shared.clone());
+        writer.before_write(move || tell.lock().unwrap().push(so_far.text()));
+        let lead = shared.text();
+        writer.run(&mut sent(&[]), &mut |_| ()).unwrap();
+        assert!(told.lock().unwrap().is_empty(), "{}: there is nothing to write", format.name);
+        writer.run(&mut sent(&[with_title(1, "x")]), &mut |_| ()).unwrap();
+        let record = shared.text();
+        writer.finish(true).unwrap();
+        let mut expected = vec![lead, record];
+        expected.truncate(1 + usize::from(ends));
+        assert_eq!(*told.lock().unwrap(), expected, "{}", format.name);
+    }
+}
+
 proptest! {
     #[test]
     fn a_file_cut_by_a_full_disk_holds_what_was_observed(left in 1usize..6, lengths in proptest::collection::vec(0usize..30_000, 1..20)) {

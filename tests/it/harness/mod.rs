@@ -7,6 +7,7 @@ mod reply;
 mod request;
 mod run;
 mod scrape;
+mod screen;
 mod site;
 mod tap;
 mod tests;
@@ -19,7 +20,8 @@ pub(crate) use codings::{brotli, deflate, gzip, zlib, zstandard};
 pub(crate) use reply::{Gate, Reply};
 pub(crate) use request::Request;
 pub(crate) use run::{Run, field, records};
-pub(crate) use scrape::{Live, Work, scrape};
+pub(crate) use scrape::{Live, Scrape, Work, scrape};
+pub(crate) use screen::screen;
 pub(crate) use site::{Hit, Site};
 
 /// No single wait of a test may last longer: whatever is awaited is not going to come.

@@ -15,6 +15,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use scrape::Destination;
 use scrape::model::{Ended, Summary};
 
 use clock::Clock;
@@ -39,7 +40,7 @@ pub(crate) struct Talk {
 /// Whether the run shows how far it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Progress {
-    /// A bar when stderr is a terminal
+    /// A bar when stderr is a terminal; away while records go into a pipe
     #[default]
     Auto,
     /// A bar
@@ -136,10 +137,10 @@ impl Terminal {
     }
 
     /// Starts to show how far the run is, and gives what is to be told about it.
-    pub(crate) fn watch(&self) -> Watch {
+    pub(crate) fn watch(&self, records: &Destination) -> Watch {
         let watch = Watch::default();
         let clock = match &self.out.bar {
-            Some(bar) => Some(watch.draw_on(bar.clone())),
+            Some(bar) => Some(watch.draw_on(bar.clone(), self.talk.progress == Progress::Auto && out::has_reader(records))),
             None if self.talk.progress == Progress::Log && !self.talk.quiet => {
                 Some(watch.log_to(self.out.clone(), self.talk.log_format))
             }

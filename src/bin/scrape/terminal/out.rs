@@ -2,10 +2,14 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
 use std::thread::{self, Builder};
 
 use indicatif::ProgressBar;
+use scrape::Destination;
 use scrape::model::Clean;
 
 use super::canvas;
@@ -47,6 +51,16 @@ impl Out {
             None => write(),
         }
     }
+}
+
+/// Whether the records go to a program that may print on our screen: into a pipe, or a socket as some shells have it.
+pub(super) fn has_reader(records: &Destination) -> bool {
+    let kind = match records {
+        Destination::Stdout => io::stdout().as_fd().try_clone_to_owned().and_then(|stdout| File::from(stdout).metadata()),
+        Destination::File(path) => fs::metadata(path),
+        Destination::Writer(_) => return false,
+    };
+    kind.is_ok_and(|kind| kind.file_type().is_fifo() || kind.file_type().is_socket())
 }
 
 /// What a text may hold besides what is shown as it is: tabs and its last newline always, and:

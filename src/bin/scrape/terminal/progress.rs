@@ -1,22 +1,27 @@
 //! How far the run is: counts that its observer feeds and a clock draws, ten times a second on the bar or every ten seconds as
 //! a line. No text of a page or a URL is in it. Feeding is cheap (two counters and a copy), as it is done between requests.
+//!
+//! Where records go into a pipe, its reader may print on the screen that the bar is on (`scrape … | jq`). Then the bar is taken
+//! away before records are written, and comes back when the reader has had time to print.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::ProgressBar;
 use scrape::model::Status;
 use scrape::{Observe, Record};
 
-use super::canvas::width;
+use super::canvas::{self, width};
 use super::clock::Clock;
 use super::out::{Form, Out};
 use super::{LogFormat, logs};
 
 /// Between two frames of the bar: the countdown moves also while nothing completes.
 const FRAME: Duration = Duration::from_millis(100);
+/// How long a pipe's reader has to print what it was given before the bar comes back.
+const QUIET: Duration = Duration::from_millis(150);
 /// Between two progress lines, and what the rate is measured over.
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -29,6 +34,7 @@ struct Meter {
     ok: AtomicU64,
     failed: AtomicU64,
     status: Mutex<Status>,
+    turn: Mutex<Turn>,
 }
 
 impl Observe for Watch {
@@ -37,15 +43,28 @@ impl Observe for Watch {
         count.fetch_add(1, Ordering::Relaxed);
     }
 
+    fn writing(&mut self) {
+        lock(&self.0.turn).give(Instant::now());
+    }
+
     fn status(&mut self, status: &Status) {
-        *self.0.status.lock().unwrap_or_else(PoisonError::into_inner) = *status;
+        *lock(&self.0.status) = *status;
     }
 }
 
 impl Watch {
-    pub(super) fn draw_on(&self, bar: ProgressBar) -> Option<Clock> {
+    /// Draws the bar; where its screen is shared, only while nobody else may print there.
+    pub(super) fn draw_on(&self, bar: ProgressBar, shared: bool) -> Option<Clock> {
         let (watch, mut pace) = (self.clone(), Pace::new(Instant::now()));
-        Clock::start(FRAME, move || bar.set_message(watch.facts(&mut pace, Instant::now()).lines(width().into()).join("\n")))
+        Clock::start(FRAME, move || {
+            let now = Instant::now();
+            let facts = watch.facts(&mut pace, now);
+            // Held while the bar is drawn, so that no record is written meanwhile.
+            let mut turn = lock(&watch.0.turn);
+            if !shared || turn.take(&bar, now) {
+                bar.set_message(facts.lines(width().into()).join("\n"));
+            }
+        })
     }
 
     pub(super) fn log_to(&self, out: Out, format: LogFormat) -> Option<Clock> {
@@ -58,10 +77,43 @@ impl Watch {
 
     fn facts(&self, pace: &mut Pace, now: Instant) -> Facts {
         let [ok, failed] = [&self.0.ok, &self.0.failed].map(|count| count.load(Ordering::Relaxed));
-        let status = *self.0.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let status = *lock(&self.0.status);
         let next_in = status.next_at.map(|at| at.saturating_duration_since(now));
         Facts { ok, failed, status, next_in, rate: pace.rate(now, ok + failed), elapsed: now.duration_since(pace.began) }
     }
+}
+
+/// Whose turn it is to write on a screen that the bar shares with the reader of the records.
+#[derive(Default)]
+struct Turn {
+    /// The bar, while it is on the screen.
+    bar: Option<ProgressBar>,
+    written: Option<Instant>,
+}
+
+impl Turn {
+    /// The reader's turn begins: the bar is taken away.
+    fn give(&mut self, now: Instant) {
+        self.written = Some(now);
+        if let Some(bar) = self.bar.take() {
+            bar.set_message("");
+        }
+    }
+
+    /// Answers whether it is the bar's turn.
+    fn take(&mut self, bar: &ProgressBar, now: Instant) -> bool {
+        let quiet = self.written.is_none_or(|written| now.saturating_duration_since(written) >= QUIET);
+        if quiet && self.bar.is_none() {
+            bar.suspend(canvas::leave_line);
+            self.bar = Some(bar.clone());
+        }
+        quiet
+    }
+}
+
+/// A lock that a panic has not spoilt: what is behind it is whole between any two statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Records a second over the last [`WINDOW`].
@@ -275,6 +327,20 @@ mod tests {
         let facts = watch.facts(&mut Pace::new(began), began + Duration::from_secs(2));
         assert_eq!((facts.ok, facts.failed, facts.status.total), (2, 1, Some(7)));
         assert_eq!((facts.next_in, facts.elapsed), (Some(Duration::ZERO), Duration::from_secs(2)));
+    }
+
+    #[test]
+    fn the_bar_waits_until_the_reader_has_printed() {
+        let (bar, mut turn, began) = (ProgressBar::hidden(), Turn::default(), Instant::now());
+        let at = |millis| began + Duration::from_millis(millis);
+        assert!(turn.take(&bar, at(0)), "nothing was written yet");
+        bar.set_message("the bar");
+        turn.give(at(100));
+        assert_eq!(bar.message(), "", "it is off the screen before anything is written");
+        assert!(!turn.take(&bar, at(99)) && !turn.take(&bar, at(249)));
+        turn.give(at(200));
+        assert!(!turn.take(&bar, at(349)), "each batch gives the reader as much time");
+        assert!(turn.take(&bar, at(350)) && turn.take(&bar, at(351)));
     }
 
     proptest! {
