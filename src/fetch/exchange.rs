@@ -76,7 +76,9 @@ fn refuse(response: &Response) -> Result<Reply, Failure> {
     }
     let message = match status {
         StatusCode::PARTIAL_CONTENT => "206 Partial Content, which was not asked for".to_owned(),
-        _ => format!("the server answered {status}"),
+        _ => format!("the server answered {} {}", status.as_str(), status.canonical_reason().unwrap_or_default())
+            .trim_end()
+            .to_owned(),
     };
     Err(answered(response, Failure::new(ErrorKind::HttpStatus, message)))
 }

@@ -32,7 +32,8 @@ impl Frontier {
             Outcome::Redirect { status, to } => {
                 ticket.last_status = Some(status);
                 if let Some(reason) = self.objection(&ticket, &to) {
-                    return Some(failed(ticket, &Failure::new(ErrorKind::Redirect, reason), spent, Timestamp(at)));
+                    let failure = Failure { status: Some(status), ..Failure::new(ErrorKind::Redirect, reason) };
+                    return Some(failed(ticket, &failure, spent, Timestamp(at)));
                 }
                 self.follow(ticket, to, spent, now);
                 None

@@ -171,6 +171,7 @@ fn redirects_end_at_a_loop_a_cap_and_a_foreign_scheme() {
         });
         let record = &run.records[0];
         assert_eq!((record.error, record.status, run.starts.len()), (Some(ErrorKind::Redirect), Some(301), hops), "{to}");
+        assert!(record.final_url.is_some(), "it names what answered");
         assert!(record.error_message.as_deref().unwrap().contains(reason), "{record:?}");
     }
 }
