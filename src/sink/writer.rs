@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::thread;
 
 use tokio::sync::mpsc::Receiver;
 
@@ -82,6 +83,8 @@ impl Writer {
         while self.state == State::Open
             && let Some(first) = records.blocking_recv()
         {
+            // Let whoever sends finish its turn: on a busy processor the next records are then here too, and one write has them all.
+            thread::yield_now();
             let mut next = Some(first);
             while let Some(record) = next {
                 self.format.record(&record, &mut self.buffer);
