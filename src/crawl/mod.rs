@@ -4,6 +4,7 @@
 //! Stands between the source (its targets come through a bounded channel) and the sink (its records leave through another). The
 //! channels' ends carry the news: no more senders means the list is read, no more receiver means nobody wants records.
 
+mod ending;
 mod intake;
 mod log;
 mod outbox;
@@ -16,11 +17,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::Sender;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
+use self::ending::Cut;
+pub(crate) use self::ending::until;
 use self::intake::Intake;
 pub use self::outbox::ORDERED_WINDOW;
 use self::outbox::Outbox;
@@ -95,16 +97,6 @@ struct Crawl<F, S> {
     starved: bool,
     status: S,
     did: Crawled,
-}
-
-/// Why the loop ends before its work is done.
-enum Cut {
-    /// Nobody takes records any more.
-    Output,
-    /// A stop that does not wait.
-    Now,
-    /// The output took nothing until the grace time was over.
-    Blocked,
 }
 
 impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
@@ -216,51 +208,6 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         });
     }
 
-    /// Hands on the records that may leave, waiting for the sink where it is behind, but not beyond a stop or the deadline and the
-    /// grace time after it.
-    async fn deliver(&mut self, mut gone: Pin<&mut impl Future<Output = ()>>) -> Result<(), Cut> {
-        while let Some(record) = self.outbox.pop() {
-            let record = match self.records.try_send(record) {
-                Ok(()) => continue,
-                Err(TrySendError::Closed(_)) => return Err(Cut::Output),
-                Err(TrySendError::Full(record)) => record,
-            };
-            loop {
-                let (halt, limit) = self.bounds();
-                let is_over = tokio::select! {
-                    biased;
-                    () = self.stop.reached(halt) => false,
-                    () = gone.as_mut() => return Err(Cut::Output),
-                    room = self.records.reserve() => {
-                        room.map_err(|_| Cut::Output)?.send(record);
-                        break;
-                    }
-                    () = until(limit) => true,
-                };
-                match (is_over, self.draining) {
-                    (false, _) => self.heed_stop()?,
-                    (true, None) => self.drain(Ended::Deadline),
-                    (true, Some(_)) => return Err(Cut::Blocked),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The stop that matters next, and the instant at which something is over.
-    fn bounds(&self) -> (Halt, Option<Instant>) {
-        let halt = if self.draining.is_some() { Halt::Now } else { Halt::Drain };
-        (halt, self.draining.or(self.deadline))
-    }
-
-    fn heed_stop(&mut self) -> Result<(), Cut> {
-        if self.stop.halt() == Halt::Now {
-            return Err(Cut::Now);
-        }
-        self.drain(Ended::Stopped);
-        Ok(())
-    }
-
     /// Waits for whatever comes first: a stop, a limit, a finished worker, a target, a promised instant.
     async fn wait(&mut self, wake: Option<Instant>, gone: Pin<&mut impl Future<Output = ()>>) -> Result<(), Cut> {
         let has_room = self.has_room();
@@ -326,21 +273,6 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         }
     }
 
-    /// The grace time is over: what has finished counts, the rest is left.
-    async fn cut_off(&mut self) {
-        while let Some(done) = self.workers.try_join_next() {
-            self.settle(done);
-        }
-        self.workers.shutdown().await;
-    }
-
-    fn drain(&mut self, why: Ended) {
-        self.did.ended = why;
-        self.draining = Some(Instant::now() + self.settings.grace);
-        self.intake.close();
-        tracing::info!(in_flight = self.workers.len(), "no new requests; waiting for those in flight");
-    }
-
     fn report(&mut self, wake: Option<Instant>) {
         let census = self.frontier.census();
         let in_flight = self.workers.len();
@@ -354,14 +286,6 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
             next_at: wake.map(Instant::into_std).or(census.next_at),
             draining: self.draining.is_some(),
         });
-    }
-}
-
-/// Waits for an instant; for ever without one.
-pub(crate) async fn until(instant: Option<Instant>) {
-    match instant {
-        Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
     }
 }
 

@@ -1,0 +1,91 @@
+//! How the loop ends, and what it lets get out before: stops, the deadline, the grace time, an output that is gone or stuck.
+
+use std::pin::Pin;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::{Instant, sleep_until};
+
+use super::Crawl;
+use super::stop::Halt;
+use crate::fetch::Fetch;
+use crate::model::{Ended, Status};
+
+/// Why the loop ends before its work is done.
+pub(super) enum Cut {
+    /// Nobody takes records any more.
+    Output,
+    /// A stop that does not wait.
+    Now,
+    /// The output took nothing until the grace time was over.
+    Blocked,
+}
+
+impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
+    /// Hands on the records that may leave, waiting for the sink where it is behind, but not beyond a stop or the deadline and the
+    /// grace time after it.
+    pub(super) async fn deliver(&mut self, mut gone: Pin<&mut impl Future<Output = ()>>) -> Result<(), Cut> {
+        while let Some(record) = self.outbox.pop() {
+            let record = match self.records.try_send(record) {
+                Ok(()) => continue,
+                Err(TrySendError::Closed(_)) => return Err(Cut::Output),
+                Err(TrySendError::Full(record)) => record,
+            };
+            loop {
+                let (halt, limit) = self.bounds();
+                let is_over = tokio::select! {
+                    biased;
+                    () = self.stop.reached(halt) => false,
+                    () = gone.as_mut() => return Err(Cut::Output),
+                    room = self.records.reserve() => {
+                        room.map_err(|_| Cut::Output)?.send(record);
+                        break;
+                    }
+                    () = until(limit) => true,
+                };
+                match (is_over, self.draining) {
+                    (false, _) => self.heed_stop()?,
+                    (true, None) => self.drain(Ended::Deadline),
+                    (true, Some(_)) => return Err(Cut::Blocked),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The stop that matters next, and the instant at which something is over.
+    pub(super) fn bounds(&self) -> (Halt, Option<Instant>) {
+        let halt = if self.draining.is_some() { Halt::Now } else { Halt::Drain };
+        (halt, self.draining.or(self.deadline))
+    }
+
+    pub(super) fn heed_stop(&mut self) -> Result<(), Cut> {
+        if self.stop.halt() == Halt::Now {
+            return Err(Cut::Now);
+        }
+        self.drain(Ended::Stopped);
+        Ok(())
+    }
+
+    /// The grace time is over: what has finished counts, the rest is left.
+    pub(super) async fn cut_off(&mut self) {
+        while let Some(done) = self.workers.try_join_next() {
+            self.settle(done);
+        }
+        self.workers.shutdown().await;
+    }
+
+    pub(super) fn drain(&mut self, why: Ended) {
+        self.did.ended = why;
+        self.draining = Some(Instant::now() + self.settings.grace);
+        self.intake.close();
+        tracing::info!(in_flight = self.workers.len(), "no new requests; waiting for those in flight");
+    }
+}
+
+/// Waits for an instant; for ever without one.
+pub(crate) async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
