@@ -50,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Pace")]
     pub(crate) per_host: Option<NonZeroUsize>,
     /// Requests started, all hosts together: 5 (a second), 0.5, 30/m, 5/15s; may be repeated
-    #[arg(long, alias = "rate-limit", value_name = "RATE", help_heading = "Pace")]
+    #[arg(long, visible_alias = "rate-limit", value_name = "RATE", help_heading = "Pace")]
     pub(crate) rps: Vec<Rate>,
     /// The same for each host by itself
     #[arg(long, value_name = "RATE", help_heading = "Pace")]
