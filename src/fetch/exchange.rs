@@ -92,7 +92,9 @@ fn without_credentials(mut url: Url) -> Url {
 /// A failure with what its response said. `Retry-After` counts where the status is the failure: a page that was sent is no refusal.
 fn answered(response: &Response, failure: Failure) -> Failure {
     let refused = failure.kind == ErrorKind::HttpStatus;
-    let wait = response.headers().get(header::RETRY_AFTER).filter(|_| refused).and_then(|value| value.to_str().ok());
+    let mut waits = response.headers().get_all(header::RETRY_AFTER).iter();
+    // Two that differ say nothing.
+    let wait = waits.next().filter(|first| refused && waits.all(|other| other == *first)).and_then(|value| value.to_str().ok());
     Failure {
         status: Some(response.status().as_u16()),
         content_type: content_type(response),

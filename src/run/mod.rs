@@ -99,24 +99,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let input = if crawled.input_complete { source.ended().await } else { Ok(()) };
     crawled.input_complete &= input.is_ok();
     let complete = crawled.ended == Ended::Finished && input.is_ok();
-    let is_blocked = crawled.is_blocked;
-    let mut drain = stop.clone();
-    let graceful = async {
-        tokio::select! {
-            () = drain.reached(Halt::Drain) => {}
-            () = until(deadline) => {}
-        }
-        until(Instant::now().checked_add(grace)).await;
-    };
-    let too_late = async {
-        if !is_blocked {
-            tokio::select! {
-                () = stop.reached(Halt::Now) => {}
-                () = graceful => {}
-            }
-        }
-        until(Some(Instant::now() + LAST_WRITE)).await;
-    };
+    let too_late = too_late(crawled.is_blocked, stop.clone(), deadline, grace);
     let (tally, written) = sink.finish(complete, too_late).await?;
     let mut summary = sum_up(tally, crawled, began.elapsed());
     if summary.ended == Ended::Finished && summary.left > 0 {
@@ -139,6 +122,25 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
 
 /// How long a write that does not end is waited for when everything else is over.
 const LAST_WRITE: Duration = Duration::from_secs(1);
+
+/// Resolves when an output that still takes nothing is not waited for any longer.
+async fn too_late(is_blocked: bool, mut stop: Stop, deadline: Option<Instant>, grace: Duration) {
+    let mut drain = stop.clone();
+    let graceful = async {
+        tokio::select! {
+            () = drain.reached(Halt::Drain) => {}
+            () = until(deadline) => {}
+        }
+        until(Instant::now().checked_add(grace)).await;
+    };
+    if !is_blocked {
+        tokio::select! {
+            () = stop.reached(Halt::Now) => {}
+            () = graceful => {}
+        }
+    }
+    until(Some(Instant::now() + LAST_WRITE)).await;
+}
 
 fn sum_up(tally: Tally, crawled: Crawled, elapsed: Duration) -> Summary {
     let Crawled { read, skipped, requests, retries, ended, input_complete, .. } = crawled;
