@@ -23,7 +23,14 @@ fn page(kib: usize) -> Page {
         }
     }
     let url = "http://a.example/shop/list".parse().expect("a URL");
-    Page { url, status: 200, content_type: Some("text/html".to_owned()), body: html.into_bytes().into(), codings: Vec::new() }
+    Page {
+        url,
+        status: 200,
+        content_type: Some("text/html".to_owned()),
+        body: html.into_bytes().into(),
+        codings: Vec::new(),
+        asked: None,
+    }
 }
 
 fn extract(c: &mut Criterion) {

@@ -25,6 +25,8 @@ pub(super) fn done(done: &Done) -> Option<Failed> {
     let elapsed = done.elapsed;
     match &done.outcome {
         Outcome::Row(row) => tracing::debug!(%url, status = row.status, bytes = row.bytes, ?elapsed, "page"),
+        Outcome::Robots(body) => tracing::debug!(%url, bytes = body.len(), ?elapsed, "robots.txt"),
+        Outcome::Address(address) => tracing::debug!(%url, %address, ?elapsed, "resolved"),
         Outcome::Redirect { status, to } => tracing::debug!(%url, status, to = %redact(to.as_str()), "redirect"),
         Outcome::Stale(_) => tracing::debug!(%url, "the kept-alive connection was closed; asking again on a new one"),
         Outcome::Starved(failure) => tracing::debug!(%url, reason = failure.message, "waiting for room"),

@@ -1,5 +1,6 @@
 //! What a crawl is told, what it is given, and what it says it did.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ pub struct Settings {
     pub deadline: Option<Duration>,
     /// How long a stop or the deadline lets requests in flight go on. Default 10 s.
     pub grace: Duration,
+    /// Where what was learned of hosts is kept between runs, and shared with runs at the same time. Default: nowhere.
+    pub pace_state: Option<PathBuf>,
     /// Who goes when.
     pub frontier: frontier::Settings,
 }
@@ -32,6 +35,7 @@ impl Default for Settings {
             ordered: false,
             deadline: None,
             grace: Duration::from_secs(10),
+            pace_state: None,
             frontier: frontier::Settings::default(),
         }
     }

@@ -28,7 +28,9 @@ impl<A: Fn(&Ticket) -> Answer + Send + Sync + 'static> Fetch for Web<A> {
         tokio::time::sleep_until(Instant::now() + time).await;
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         let body = b"<title>t</title>"[..].into();
-        answer.map(|()| Reply::Page(Page { url: ticket.url.clone(), status: 200, content_type: None, body, codings: vec![] }))
+        answer.map(|()| {
+            Reply::Page(Page { url: ticket.url.clone(), status: 200, content_type: None, body, codings: vec![], asked: None })
+        })
     }
 }
 

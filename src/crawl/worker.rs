@@ -31,15 +31,19 @@ pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket) -> Done {
     let started = Instant::now();
     let fetched = AssertUnwindSafe(shop.fetch.fetch(&ticket)).catch_unwind().await;
     let (elapsed, at) = (started.elapsed(), SystemTime::now());
+    let mut asked = None;
     let outcome = match fetched {
-        Ok(Ok(Reply::Page(page))) => read(&shop, page).await.map_or_else(Outcome::Failed, Outcome::Row),
+        Ok(Ok(Reply::Page(mut page))) => {
+            asked = page.asked.take();
+            read(&shop, page).await.map_or_else(Outcome::Failed, Outcome::Row)
+        }
         Ok(Ok(Reply::Redirect { status, to })) => Outcome::Redirect { status, to },
         Ok(Ok(Reply::Stale(failure))) => Outcome::Stale(failure),
         Ok(Ok(Reply::Starved(failure))) => Outcome::Starved(failure),
         Ok(Err(failure)) => Outcome::Failed(failure),
         Err(panic) => Outcome::Failed(internal(&*panic)),
     };
-    Done { ticket, outcome, elapsed, at }
+    Done { ticket, outcome, asked, elapsed, at }
 }
 
 /// Decodes a page and extracts its fields: here when it is small, else on a thread of its own, so that no socket waits for it.

@@ -88,7 +88,7 @@ pub static EXTRACTORS: &[Kind] = &[css::KIND];
 /// let extractor = Extractor::new(Settings { fields, ..Settings::default() }).unwrap();
 /// # let url = "http://a.example/b/".parse().unwrap();
 /// # let body = b"<h1> A\n&amp; B </h1><a href=c>d</a>".to_vec().into();
-/// # let page = Page { url, status: 200, content_type: None, body, codings: vec![] };
+/// # let page = Page { url, status: 200, content_type: None, body, codings: vec![], asked: None };
 /// let data = extractor.run(&page).unwrap();
 /// assert_eq!(data.get("title").unwrap(), "A & B");
 /// assert_eq!(data.get("links").unwrap()[0], "http://a.example/b/c");

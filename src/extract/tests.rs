@@ -10,7 +10,7 @@ use crate::model::ErrorKind;
 /// A page at `http://a.example/dir/page` without a type.
 pub(super) fn page(body: &[u8]) -> Page {
     let url = "http://a.example/dir/page".parse().unwrap();
-    Page { url, status: 200, content_type: None, body: body.to_vec().into(), codings: Vec::new() }
+    Page { url, status: 200, content_type: None, body: body.to_vec().into(), codings: Vec::new(), asked: None }
 }
 
 pub(super) fn extractor(fields: &[&str]) -> Extractor {

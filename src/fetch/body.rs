@@ -98,7 +98,14 @@ mod tests {
 
     fn page(codings: &str, body: Vec<u8>) -> Page {
         let codings = codings.split(',').map(str::to_owned).collect();
-        Page { url: "http://a.example/".parse().unwrap(), status: 200, content_type: None, body: body.into(), codings }
+        Page {
+            url: "http://a.example/".parse().unwrap(),
+            status: 200,
+            content_type: None,
+            body: body.into(),
+            codings,
+            asked: None,
+        }
     }
 
     fn decoded(codings: &str, body: Vec<u8>) -> Result<Vec<u8>, ErrorKind> {

@@ -13,7 +13,7 @@ use url::Url;
 use super::client::Fetcher;
 use super::dial::{self, Dial};
 use super::{Fetch, Reply, error};
-use crate::model::{ErrorKind, Failure, Page, Ticket};
+use crate::model::{Asked, ErrorKind, Failure, Page, Ticket};
 use crate::policy::retry_after;
 
 /// As much of an answer that nobody wants is read so that its connection can be used again.
@@ -98,7 +98,7 @@ fn answered(response: &Response, failure: Failure) -> Failure {
     Failure {
         status: Some(response.status().as_u16()),
         content_type: content_type(response),
-        retry_after: wait.and_then(|value| retry_after(value, SystemTime::now())),
+        asked: wait.and_then(|value| retry_after(value, SystemTime::now())).map(|wait| Asked { wait, by: "Retry-After" }),
         ..failure
     }
 }
@@ -151,6 +151,7 @@ async fn read(mut response: Response, max: u64, limits: &mut Limits, mut timer: 
         status: response.status().as_u16(),
         content_type: content_type(&response),
         codings: super::body::codings(response.headers()),
+        asked: None,
         url: without_credentials(response.url().clone()),
         body,
     })

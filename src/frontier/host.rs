@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::{Duration, Instant};
 
-use crate::model::{Target, Ticket};
+use crate::model::{Purpose, Target, Ticket};
 use crate::policy::Pace;
 
 /// A host that has something queued or in flight, or whose pace is not to be forgotten yet.
@@ -106,6 +106,7 @@ impl Host {
         let url = target.url.clone().ok()?;
         Some(Ticket {
             target,
+            purpose: Purpose::Page,
             url,
             attempts: 1,
             hops: Vec::new(),

@@ -9,13 +9,14 @@ mod settle;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Instant;
 
 use url::Url;
 
 use self::host::{Host, Place};
 use crate::model::{Record, Target, Ticket};
-use crate::policy::{Pace, Rate, retry};
+use crate::policy::{HostRules, LimitBy, Pace, Rate, Share, retry, robots};
 
 /// How the frontier decides.
 #[derive(Clone, Debug)]
@@ -34,6 +35,18 @@ pub struct Settings {
     pub retry: retry::Settings,
     /// Redirects followed for one attempt. Default 10.
     pub max_redirects: usize,
+    /// What shares the limits of one host. Default: each host and port for itself.
+    pub limit_by: LimitBy,
+    /// Whether a host without a rate of its own is slowed down by what it answers. Default: yes.
+    pub adapt: bool,
+    /// After how many vain probes a host that could not be reached is given up. Default 3.
+    pub give_up: NonZeroU32,
+    /// How large a share of the requests may be retries. Default 20 %.
+    pub retry_budget: Share,
+    /// Whose robots.txt is obeyed. Default: that of discovered URLs.
+    pub robots: robots::Mode,
+    /// What single hosts have of their own.
+    pub hosts: Arc<HostRules>,
     /// Seeds the jitter of the backoff. Default: random.
     pub seed: u64,
 }
@@ -48,6 +61,12 @@ impl Default for Settings {
             burst: NonZeroU32::MIN,
             retry: retry::Settings::default(),
             max_redirects: 10,
+            limit_by: LimitBy::default(),
+            adapt: true,
+            give_up: NonZeroU32::new(3).expect("three is not zero"),
+            retry_budget: Share::default(),
+            robots: robots::Mode::default(),
+            hosts: Arc::default(),
             seed: fastrand::u64(..),
         }
     }

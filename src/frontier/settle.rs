@@ -25,7 +25,7 @@ impl Frontier {
     }
 
     fn judge(&mut self, done: Done, now: Instant) -> Option<Record> {
-        let Done { mut ticket, outcome, elapsed, at } = done;
+        let Done { mut ticket, outcome, asked: _, elapsed, at } = done;
         let spent = ticket.spent + elapsed;
         match outcome {
             Outcome::Row(row) => Some(success(ticket, row, spent, Timestamp(at))),
@@ -38,6 +38,8 @@ impl Frontier {
                 self.follow(ticket, to, spent, now);
                 None
             }
+            // Nothing asks for these yet.
+            Outcome::Robots(_) | Outcome::Address(_) => None,
             Outcome::Stale(_) if !ticket.renewed => {
                 ticket.renewed = true;
                 ticket.spent = spent;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use proptest::prelude::*;
 
 use super::{Frontier, Next, Settings};
-use crate::model::{Done, ErrorKind, Failure, Outcome, Record, Row, Target, Ticket};
+use crate::model::{Asked, Done, ErrorKind, Failure, Outcome, Record, Row, Target, Ticket};
 use crate::policy::{RetryOn, retry};
 
 const MS: Duration = Duration::from_millis(1);
@@ -55,7 +55,10 @@ fn simulate(settings: Settings, permits: usize, urls: &[String], web: &mut Web) 
                     serial += 1;
                     flying.push(Reverse((now + took, serial, ticket.target.index)));
                     most_in_flight = most_in_flight.max(flying.len());
-                    landing.insert(serial, Done { ticket: *ticket, outcome, elapsed: took, at: SystemTime::UNIX_EPOCH });
+                    landing.insert(
+                        serial,
+                        Done { ticket: *ticket, outcome, asked: None, elapsed: took, at: SystemTime::UNIX_EPOCH },
+                    );
                 }
                 Next::Refused(record) => records.push(*record),
                 Next::Wait(at) => {
@@ -92,7 +95,11 @@ fn failure(kind: ErrorKind) -> Outcome {
 
 fn busy(seconds: u64) -> Outcome {
     let failure = Failure::new(ErrorKind::HttpStatus, "simulated");
-    Outcome::Failed(Failure { status: Some(429), retry_after: Some(Duration::from_secs(seconds)), ..failure })
+    Outcome::Failed(Failure {
+        status: Some(429),
+        asked: Some(Asked { wait: Duration::from_secs(seconds), by: "Retry-After" }),
+        ..failure
+    })
 }
 
 fn quick() -> Settings {
@@ -282,6 +289,7 @@ proptest! {
         let retry = retry::Settings { on: RetryOn::default(), ..retry::Settings::default() };
         let settings = Settings {
             window, per_host, rps: rate(run_rate), host_rps: rate(host_rate), burst: NonZeroU32::new(burst).unwrap(), retry, seed: salt, max_redirects: 5,
+            ..quick()
         };
         let run = simulate(settings.clone(), permits, &list, &mut |ticket| fate(ticket, salt));
 

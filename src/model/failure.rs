@@ -1,9 +1,10 @@
 //! Why a target has no data: a closed set of kinds that scripts may match on, and one line for a person.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Serialize, Serializer};
+
+use super::asked::Asked;
 
 /// What went wrong with one target. The set is closed and its names never change: they are the `error` column.
 ///
@@ -148,8 +149,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// The response's `Content-Type`, where there was one.
     pub content_type: Option<String>,
-    /// How long the server asked us to stay away (`Retry-After`), not yet clamped.
-    pub retry_after: Option<Duration>,
+    /// What the server asked for with it.
+    pub asked: Option<Asked>,
     /// Trying again cannot help although the kind is one that is retried ("no such host").
     pub permanent: bool,
 }
@@ -157,6 +158,6 @@ pub struct Failure {
 impl Failure {
     /// A failure without a response.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), status: None, content_type: None, retry_after: None, permanent: false }
+        Self { kind, message: message.into(), status: None, content_type: None, asked: None, permanent: false }
     }
 }

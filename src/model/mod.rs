@@ -4,6 +4,7 @@
 //! [`Failure`], and ends as exactly one [`Record`]. While it runs, the crawl says where it stands ([`Status`]); at its end the
 //! run is a [`Summary`].
 
+mod asked;
 mod failure;
 mod page;
 mod record;
@@ -13,6 +14,7 @@ mod target;
 mod text;
 mod ticket;
 
+pub use asked::Asked;
 pub use failure::{ErrorKind, Failure};
 pub use page::Page;
 pub use record::{Columns, Data, Record, Timestamp};
@@ -20,4 +22,4 @@ pub use status::Status;
 pub use summary::{Ended, Summary};
 pub use target::{Input, Read, Target, UrlError, parse_url, redact, redact_text};
 pub use text::Clean;
-pub use ticket::{Done, Outcome, Row, Ticket};
+pub use ticket::{Done, Outcome, Purpose, Row, Ticket};

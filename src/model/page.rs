@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use url::Url;
 
+use super::asked::Asked;
+
 /// A response whose body arrived whole.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -16,6 +18,8 @@ pub struct Page {
     pub body: Bytes,
     /// The content codings still to be undone, in the order in which the server applied them, lower case.
     pub codings: Vec<String>,
+    /// What the server asked for with it.
+    pub asked: Option<Asked>,
 }
 
 impl Page {
@@ -31,7 +35,7 @@ impl Page {
     /// ```
     /// # use scrape::model::Page;
     /// # let url = "http://a.example/".parse().unwrap();
-    /// let page = Page { url, status: 200, content_type: Some("text/html; Charset=\"UTF-16\"".into()), body: Default::default(), codings: vec![] };
+    /// let page = Page { url, status: 200, content_type: Some("text/html; Charset=\"UTF-16\"".into()), body: Default::default(), codings: vec![], asked: None };
     /// assert_eq!(page.charset(), Some("UTF-16"));
     /// assert_eq!(page.media_type().as_deref(), Some("text/html"));
     /// ```

@@ -1,9 +1,12 @@
 //! One request's way through the crawl: the ticket that allows it, and what came of it.
 
+use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use url::Url;
 
+use super::asked::Asked;
 use super::failure::Failure;
 use super::record::Data;
 use super::target::Target;
@@ -13,6 +16,8 @@ use super::target::Target;
 pub struct Ticket {
     /// The target that the request is for.
     pub target: Target,
+    /// What is asked for.
+    pub purpose: Purpose,
     /// The URL to request: the target's own, or a redirect's.
     pub url: Url,
     /// Attempts started for this target, this one included; the hops of a redirect belong to one attempt.
@@ -33,6 +38,18 @@ pub struct Ticket {
     pub host: usize,
 }
 
+/// What a request is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// The target's page.
+    #[default]
+    Page,
+    /// The robots.txt that decides whether the target may be fetched. Answered with [`Outcome::Robots`].
+    Robots,
+    /// The address of the URL's host. Answered with [`Outcome::Address`].
+    Address,
+}
+
 impl Ticket {
     /// Whether the URL is of the origin (scheme, host, port) that the input named, so that what was given for it may be sent.
     #[must_use]
@@ -48,6 +65,8 @@ pub struct Done {
     pub ticket: Ticket,
     /// What came of it.
     pub outcome: Outcome,
+    /// What the server asked for with a page that it sent; a failure has its own.
+    pub asked: Option<Asked>,
     /// How long this one request took, to its last byte.
     pub elapsed: Duration,
     /// When it ended, on the wall clock.
@@ -59,6 +78,10 @@ pub struct Done {
 pub enum Outcome {
     /// A page, read and done with.
     Row(Row),
+    /// The text of a robots.txt.
+    Robots(Bytes),
+    /// The address that the URL's host resolved to.
+    Address(IpAddr),
     /// The server sent us on.
     Redirect {
         /// The redirect's status.

@@ -60,7 +60,7 @@ impl Settings {
     #[must_use]
     pub fn host_wait(&self, failure: &Failure) -> Duration {
         let is_about_the_host = matches!(failure.status, Some(429 | 503)) || self.on.includes(failure);
-        failure.retry_after.filter(|_| is_about_the_host).unwrap_or_default().min(self.max_wait)
+        failure.asked.filter(|_| is_about_the_host).map_or(Duration::ZERO, |asked| asked.wait.min(self.max_wait))
     }
 }
 
@@ -171,7 +171,12 @@ pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Asked;
     use proptest::prelude::*;
+
+    fn asked(wait: Option<Duration>) -> Option<Asked> {
+        wait.map(|wait| Asked { wait, by: "Retry-After" })
+    }
 
     fn status(status: u16) -> Failure {
         Failure { status: Some(status), ..Failure::new(ErrorKind::HttpStatus, "") }
@@ -218,11 +223,11 @@ mod tests {
     #[test]
     fn a_server_that_names_a_time_is_obeyed_up_to_the_cap() {
         let settings = Settings::default();
-        let busy = |seconds| Failure { retry_after: Some(Duration::from_secs(seconds)), ..status(429) };
+        let busy = |seconds| Failure { asked: asked(Some(Duration::from_secs(seconds))), ..status(429) };
         assert_eq!(settings.verdict(&busy(7), 1, 0.5), Verdict::Again(Duration::from_secs(7)));
         assert_eq!(settings.verdict(&busy(u64::MAX), 1, 0.5), Verdict::Again(Duration::from_mins(5)));
         assert_eq!(settings.host_wait(&busy(7)), Duration::from_secs(7));
-        let gone = Failure { retry_after: Some(Duration::from_secs(7)), ..status(404) };
+        let gone = Failure { asked: asked(Some(Duration::from_secs(7))), ..status(404) };
         assert_eq!(settings.host_wait(&gone), Duration::ZERO);
     }
 
@@ -254,7 +259,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_header_value_can_panic_or_outlast_the_cap(value in ".{0,40}", attempts in 0_u32..200, jitter in -1.0_f64..2.0) {
-            let failure = Failure { retry_after: retry_after(&value, SystemTime::now()), ..status(503) };
+            let failure = Failure { asked: asked(retry_after(&value, SystemTime::now())), ..status(503) };
             if let Verdict::Again(wait) = (Settings { retries: 500, ..Settings::default() }).verdict(&failure, attempts, jitter) {
                 prop_assert!(wait <= Duration::from_mins(5));
             }
