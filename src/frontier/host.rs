@@ -1,31 +1,60 @@
-//! One host's queue: what waits for it, in which order it goes, and when it may go next.
+//! One host's queue: what waits for it, and in which order it goes.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::limits::Limits;
 use crate::model::{Purpose, Target, Ticket};
-use crate::policy::Pace;
+use crate::policy::Breaker;
 
-/// A host that has something queued or in flight, or whose pace is not to be forgotten yet.
+/// A host that has something queued or in flight, or of which something is not to be forgotten yet.
 #[derive(Debug)]
 pub(super) struct Host {
     /// `host:port`, under which it is found.
     pub(super) key: Box<str>,
-    /// Requests in flight.
+    /// Requests in flight to itself.
     pub(super) in_flight: usize,
-    /// The server asked to be left alone until then.
-    pub(super) not_before: Instant,
-    /// Its own rates.
-    pub(super) pace: Pace,
+    /// Its own limits; without a meaning where it shares those of a group.
+    pub(super) limits: Limits,
+    /// The group whose limits it shares.
+    pub(super) group: Option<usize>,
+    /// It stands in its group's list of those that found no room.
+    pub(super) is_blocked: bool,
+    pub(super) breaker: Breaker,
+    /// Why it was not reached the last time.
+    pub(super) missed: Option<Box<str>>,
+    /// What has to be known before anything of it may go.
+    pub(super) prelude: Prelude,
+    /// Whether it has to be asked for its robots.txt.
+    pub(super) obeys: bool,
+    /// Targets that are parked elsewhere.
+    pub(super) parked: u64,
+    /// Whether it waits for parked targets.
+    pub(super) wants: bool,
     /// Where the frontier's indexes have it.
     pub(super) place: Place,
+    /// Questions that are asked of it before anything else: robots.txt files on their way, each with the instant when it is due.
+    questions: VecDeque<(Instant, Ticket)>,
     /// Redirect hops and replaced connections: parts of an attempt that has begun.
     urgent: VecDeque<Ticket>,
     /// Targets to be tried again, soonest first.
     delayed: BinaryHeap<Reverse<Delayed>>,
     /// Targets not tried yet, in input order.
-    fresh: VecDeque<Target>,
+    pub(super) fresh: VecDeque<Target>,
+}
+
+/// What has to be known of a host before its targets go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Prelude {
+    /// Its address.
+    Address,
+    /// Its robots.txt.
+    Robots,
+    /// It is being asked.
+    Asking,
+    /// Nothing.
+    Done,
 }
 
 /// Where a host stands in the frontier's indexes: at most in one of them.
@@ -33,8 +62,8 @@ pub(super) struct Host {
 pub(super) enum Place {
     /// In none: nothing queued, or as many in flight as it may have.
     Out,
-    /// May go now; among those with as few in flight, in the order of `turn`.
-    Ready { in_flight: usize, turn: u64 },
+    /// May go now; among those as bold with as few in flight, in the order of `turn`.
+    Ready { is_bold: bool, in_flight: usize, turn: u64 },
     /// Has something queued that may not go before this instant.
     Waiting(Instant),
     /// Has nothing to do; forgotten at this instant, when its pace has recovered.
@@ -42,34 +71,44 @@ pub(super) enum Place {
 }
 
 impl Host {
-    pub(super) fn new(key: Box<str>, pace: Pace, now: Instant) -> Self {
+    pub(super) fn new(key: Box<str>, limits: Limits) -> Self {
         Self {
             key,
             in_flight: 0,
-            not_before: now,
-            pace,
+            limits,
+            group: None,
+            is_blocked: false,
+            breaker: Breaker::default(),
+            missed: None,
+            prelude: Prelude::Done,
+            obeys: false,
+            parked: 0,
+            wants: false,
             place: Place::Out,
+            questions: VecDeque::new(),
             urgent: VecDeque::new(),
             delayed: BinaryHeap::new(),
             fresh: VecDeque::new(),
         }
     }
 
-    pub(super) fn push_fresh(&mut self, target: Target) {
-        self.fresh.push_back(target);
-    }
-
     pub(super) fn push_urgent(&mut self, ticket: Ticket) {
         self.urgent.push_back(ticket);
     }
 
-    pub(super) fn push_delayed(&mut self, at: Instant, ticket: Ticket) {
-        self.delayed.push(Reverse(Delayed { at, ticket }));
+    /// Queues a robots.txt that is due at an instant.
+    pub(super) fn push_question(&mut self, at: Instant, ticket: Ticket) {
+        self.questions.push_back((at, ticket));
     }
 
-    /// Whether nothing is queued.
+    /// Queues a target for another attempt. One that is `free` needs nothing of the retry budget.
+    pub(super) fn push_delayed(&mut self, at: Instant, is_free: bool, ticket: Ticket) {
+        self.delayed.push(Reverse(Delayed { at, is_free, ticket }));
+    }
+
+    /// Whether nothing is queued in memory.
     pub(super) fn is_empty(&self) -> bool {
-        self.urgent.is_empty() && self.fresh.is_empty() && self.delayed.is_empty()
+        self.questions.is_empty() && self.urgent.is_empty() && self.fresh.is_empty() && self.delayed.is_empty()
     }
 
     /// How many targets wait to be tried again.
@@ -77,46 +116,72 @@ impl Host {
         self.delayed.len()
     }
 
-    /// When the next of its requests may start, `now` at the earliest; `None` with an empty queue.
-    pub(super) fn next_at(&self, now: Instant) -> Option<Instant> {
-        let queued = if self.urgent.is_empty() && self.fresh.is_empty() {
-            self.delayed.peek().map(|Reverse(delayed)| delayed.at)?
-        } else {
-            now
-        };
-        Some(queued.max(self.not_before).max(self.pace.next_at(now)))
+    /// How many targets are queued, those in memory and those that are parked.
+    pub(super) fn queued(&self) -> u64 {
+        (self.urgent.len() + self.fresh.len() + self.delayed.len()) as u64 + self.parked
     }
 
-    /// When nothing that was learned of it matters any more.
-    pub(super) fn forgotten_at(&self, now: Instant) -> Instant {
-        self.not_before.max(self.pace.full_at(now))
+    /// Whether all that is queued is tried again, and needs room in the retry budget.
+    pub(super) fn needs_budget(&self) -> bool {
+        let only_delayed = self.questions.is_empty() && self.urgent.is_empty() && self.fresh.is_empty();
+        only_delayed && self.delayed.peek().is_some_and(|Reverse(first)| !first.is_free)
     }
 
-    /// The next request: what has begun goes before what is due again, and that before what is new.
-    pub(super) fn pop(&mut self, now: Instant, id: usize) -> Option<Ticket> {
+    /// When the next of what is queued is due, `now` at the earliest; `None` with an empty queue.
+    pub(super) fn due_at(&self, now: Instant) -> Option<Instant> {
+        let question = self.questions.iter().map(|(at, _)| *at).min();
+        if self.prelude == Prelude::Asking {
+            return question.map(|at| at.max(now));
+        }
+        if !self.urgent.is_empty() || !self.fresh.is_empty() {
+            return Some(now);
+        }
+        let delayed = self.delayed.peek().map(|Reverse(delayed)| delayed.at);
+        delayed.into_iter().chain(question).min().map(|at| at.max(now))
+    }
+
+    /// Takes a question that is due.
+    pub(super) fn pop_question(&mut self, now: Instant) -> Option<Ticket> {
+        let due = self.questions.iter().position(|(at, _)| *at <= now)?;
+        self.questions.remove(due).map(|(_, ticket)| ticket)
+    }
+
+    /// The first URL of what is queued.
+    pub(super) fn first_url(&self) -> Option<&url::Url> {
+        let waiting = self.urgent.front().map(|ticket| &ticket.url);
+        let fresh = || self.fresh.front().and_then(|target| target.url.as_ref().ok());
+        waiting.or_else(fresh).or_else(|| self.delayed.peek().map(|Reverse(first)| &first.ticket.url))
+    }
+
+    /// The first target that is due to be tried again, and whether that needs no budget.
+    pub(super) fn due(&self, now: Instant) -> Option<bool> {
+        self.delayed.peek().filter(|Reverse(first)| first.at <= now).map(|Reverse(first)| first.is_free)
+    }
+
+    /// Takes the first target that is due to be tried again.
+    pub(super) fn pop_delayed(&mut self) -> Option<Ticket> {
+        self.delayed.pop().map(|Reverse(delayed)| delayed.ticket)
+    }
+
+    /// The next request: what has begun goes before what is due again (where it `may_retry`), and that before what is new.
+    pub(super) fn pop(&mut self, may_retry: bool, id: usize) -> Option<Ticket> {
         if let Some(ticket) = self.urgent.pop_front() {
             return Some(ticket);
         }
-        if self.delayed.peek().is_some_and(|Reverse(delayed)| delayed.at <= now) {
-            let Reverse(Delayed { mut ticket, .. }) = self.delayed.pop()?;
+        if may_retry && let Some(mut ticket) = self.pop_delayed() {
             ticket.attempts += 1;
             return Some(ticket);
         }
         let target = self.fresh.pop_front()?;
         let url = target.url.clone().ok()?;
-        Some(Ticket {
-            target,
-            purpose: Purpose::Page,
-            url,
-            attempts: 1,
-            hops: Vec::new(),
-            spent: Duration::ZERO,
-            last_status: None,
-            renewed: false,
-            starved: 0,
-            is_last: false,
-            host: id,
-        })
+        Some(Ticket { attempts: 1, ..Ticket::new(target, url, Purpose::Page, id) })
+    }
+
+    /// Takes everything that is queued in memory: what has begun, and what has not.
+    pub(super) fn take_all(&mut self) -> (Vec<Ticket>, Vec<Target>) {
+        let delayed = std::mem::take(&mut self.delayed).into_sorted_vec().into_iter().rev();
+        let begun = self.urgent.drain(..).chain(delayed.map(|Reverse(delayed)| delayed.ticket)).collect();
+        (begun, self.fresh.drain(..).collect())
     }
 }
 
@@ -124,6 +189,7 @@ impl Host {
 #[derive(Debug)]
 struct Delayed {
     at: Instant,
+    is_free: bool,
     ticket: Ticket,
 }
 

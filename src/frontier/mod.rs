@@ -2,75 +2,30 @@
 //!
 //! Stands inside the crawl, between the targets that were read and the workers that fetch. The crawl pushes targets, asks
 //! [`Frontier::next`] whenever a worker's place is free, and hands every used ticket back to [`Frontier::settle`].
-//! Every request goes through here, the hops of a redirect too, so the rates hold for all of them.
+//! Every request goes through here, the hops of a redirect and robots.txt too, so the rates hold for all of them.
 
+mod ask;
+mod event;
 mod host;
+mod index;
+mod limits;
+mod report;
+mod settings;
 mod settle;
+mod surplus;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::time::Instant;
 
-use url::Url;
-
-use self::host::{Host, Place};
+use self::ask::Shelf;
+pub use self::event::{Event, What};
+use self::host::{Host, Prelude};
+use self::index::Groups;
+pub use self::report::Census;
+pub use self::settings::Settings;
 use crate::model::{Record, Target, Ticket};
-use crate::policy::{HostRules, LimitBy, Pace, Rate, Share, retry, robots};
-
-/// How the frontier decides.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// How many targets are looked ahead and kept in memory, in flight included. Default 4096.
-    pub window: usize,
-    /// Requests in flight to one host (`host:port`). Default: no other limit than the crawl's.
-    pub per_host: Option<usize>,
-    /// Rates that all requests of the run share. Default: none.
-    pub rps: Vec<Rate>,
-    /// Rates that each host has for itself. Default: none.
-    pub host_rps: Vec<Rate>,
-    /// How many requests a rate that was not used up may let through at once. Default 1.
-    pub burst: NonZeroU32,
-    /// What is tried again, how often and how late.
-    pub retry: retry::Settings,
-    /// Redirects followed for one attempt. Default 10.
-    pub max_redirects: usize,
-    /// What shares the limits of one host. Default: each host and port for itself.
-    pub limit_by: LimitBy,
-    /// Whether a host without a rate of its own is slowed down by what it answers. Default: yes.
-    pub adapt: bool,
-    /// After how many vain probes a host that could not be reached is given up. Default 3.
-    pub give_up: NonZeroU32,
-    /// How large a share of the requests may be retries. Default 20 %.
-    pub retry_budget: Share,
-    /// Whose robots.txt is obeyed. Default: that of discovered URLs.
-    pub robots: robots::Mode,
-    /// What single hosts have of their own.
-    pub hosts: Arc<HostRules>,
-    /// Seeds the jitter of the backoff. Default: random.
-    pub seed: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            window: 4096,
-            per_host: None,
-            rps: Vec::new(),
-            host_rps: Vec::new(),
-            burst: NonZeroU32::MIN,
-            retry: retry::Settings::default(),
-            max_redirects: 10,
-            limit_by: LimitBy::default(),
-            adapt: true,
-            give_up: NonZeroU32::new(3).expect("three is not zero"),
-            retry_budget: Share::default(),
-            robots: robots::Mode::default(),
-            hosts: Arc::default(),
-            seed: fastrand::u64(..),
-        }
-    }
-}
+use crate::policy::breaker::Way;
+use crate::policy::{Budget, Pace};
 
 /// With more hosts in sight than this, a connection to one that has nothing queued is a descriptor held for nothing.
 const CROWD: usize = 16;
@@ -84,21 +39,8 @@ pub enum Next {
     Refused(Box<Record>),
     /// Nothing may go before this instant.
     Wait(Instant),
-    /// Nothing is queued.
+    /// Nothing may go before something in flight has ended, or something is pushed.
     Idle,
-}
-
-/// What the frontier holds, for whoever shows it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Census {
-    /// Targets held: queued or in flight.
-    pub held: usize,
-    /// Targets that wait to be tried again.
-    pub retrying: usize,
-    /// Hosts with something queued that may not go yet.
-    pub waiting_hosts: usize,
-    /// When the first of them may go.
-    pub next_at: Option<Instant>,
 }
 
 /// The targets in sight and the state of their hosts.
@@ -110,17 +52,28 @@ pub struct Frontier {
     hosts: Vec<Option<Host>>,
     free: Vec<usize>,
     by_key: HashMap<Box<str>, usize>,
-    /// Hosts that may go: fewest in flight first, then in turn.
-    ready: BTreeSet<(usize, u64, usize)>,
+    groups: Groups,
+    /// Hosts that may go: those that have earned it, fewest in flight, in turn.
+    ready: BTreeSet<(bool, usize, u64, usize)>,
     waiting: BTreeSet<(Instant, usize)>,
     fading: BTreeSet<(Instant, usize)>,
     turn: u64,
     run: Pace,
+    budget: Budget,
     /// Nothing starts before this instant: the system had no room for a connection.
     resume_at: Instant,
+    shelf: Shelf,
     refused: VecDeque<Record>,
+    events: VecDeque<Event>,
+    /// Hosts that have nothing left in memory and targets parked, and those that have little left.
+    wanting: (VecDeque<usize>, VecDeque<usize>),
     held: usize,
     retrying: usize,
+    parked: u64,
+    /// More targets are at hand, perhaps of hosts that are not in sight yet.
+    has_more: bool,
+    /// While the window is full of hosts that wait: so many targets of each stay in memory.
+    keep: Option<usize>,
     key: String,
 }
 
@@ -131,167 +84,153 @@ impl Frontier {
         Self {
             random: fastrand::Rng::with_seed(settings.seed),
             run: Pace::new(&settings.rps, settings.burst, now),
+            budget: Budget::new(settings.retry_budget, now),
             resume_at: now,
             hosts: Vec::new(),
             free: Vec::new(),
             by_key: HashMap::new(),
+            groups: Groups::default(),
             ready: BTreeSet::new(),
             waiting: BTreeSet::new(),
             fading: BTreeSet::new(),
             turn: 0,
+            shelf: Shelf::default(),
             refused: VecDeque::new(),
+            events: VecDeque::new(),
+            wanting: (VecDeque::new(), VecDeque::new()),
             held: 0,
             retrying: 0,
+            parked: 0,
+            has_more: false,
+            keep: None,
             key: String::new(),
             settings,
         }
     }
 
-    /// Whether the window is full: nothing more is to be pushed until something settled.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.held + self.refused.len() >= self.settings.window
-    }
-
-    /// Whether no target is held, neither queued nor in flight.
+    /// Whether no target is held, neither queued nor in flight nor parked.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.held == 0 && self.refused.is_empty()
+        self.held == 0 && self.parked == 0 && self.refused.is_empty()
     }
 
-    /// What is held at `now`.
-    #[must_use]
-    pub fn census(&self) -> Census {
-        Census {
-            held: self.held,
-            retrying: self.retrying,
-            waiting_hosts: self.waiting.len(),
-            next_at: self.waiting.first().map(|(at, _)| *at),
-        }
+    /// Says whether more targets are at hand. While they are, a host that has not earned more places by answering leaves them to the
+    /// hosts that may come.
+    pub fn expect_more(&mut self, has_more: bool) {
+        self.has_more = has_more;
     }
 
-    /// Takes a target in. Bounded by the caller, who asks [`is_full`](Self::is_full) first.
-    pub fn push(&mut self, target: Target, now: Instant) {
-        match &target.url {
-            Ok(url) => {
-                let id = self.host_of(url, now);
-                self.held += 1;
-                self.host(id).push_fresh(target);
-                self.place(id, now);
-            }
-            Err(_) => self.refused.push_back(settle::refusal(target)),
+    /// Takes a target in. Bounded by the caller, who asks [`is_full`](Self::is_full) first. Handed back with its host's name is a target
+    /// that is to be parked until [`wanted`](Self::wanted) asks for it.
+    pub fn push(&mut self, target: Target, now: Instant) -> Option<(usize, Target)> {
+        let Ok(url) = &target.url else {
+            self.refused.push_back(settle::refusal(target));
+            return None;
+        };
+        let id = self.host_of(url, now);
+        if self.host(id).breaker.way(now) == Way::GivenUp {
+            self.refuse_fresh(id, target);
+            self.place(id, now);
+            return None;
         }
+        let keep = self.keep.unwrap_or(usize::MAX);
+        let host = self.host(id);
+        if host.parked > 0 || host.fresh.len() >= keep {
+            host.parked += 1;
+            self.parked += 1;
+            return Some((id, target));
+        }
+        host.fresh.push_back(target);
+        self.held += 1;
+        self.place(id, now);
+        None
     }
 
     /// Says what may happen at `now`. The ready host with the fewest requests in flight goes first; equals take turns.
     pub fn next(&mut self, now: Instant) -> Next {
-        if let Some(record) = self.refused.pop_front() {
-            return Next::Refused(Box::new(record));
+        loop {
+            if let Some(record) = self.refused.pop_front() {
+                return Next::Refused(Box::new(record));
+            }
+            self.wake(now);
+            let first = self.ready.first().filter(|(is_bold, ..)| !(*is_bold && self.has_more));
+            let Some(&(.., id)) = first else {
+                return self.waiting.first().map_or(Next::Idle, |(at, _)| Next::Wait(*at));
+            };
+            let run_at = self.run.next_at(now).max(self.resume_at);
+            if run_at > now {
+                return Next::Wait(run_at);
+            }
+            if let Some(ticket) = self.step(id, now) {
+                return Next::Go(Box::new(ticket));
+            }
         }
-        self.wake(now);
-        let Some(&(_, _, id)) = self.ready.first() else {
-            return self.waiting.first().map_or(Next::Idle, |(at, _)| Next::Wait(*at));
+    }
+
+    /// Lets the next request of a ready host start, unless it turns out to be none: then the host has a new place.
+    fn step(&mut self, id: usize, now: Instant) -> Option<Ticket> {
+        let host = self.host(id);
+        // What it shares may have been used since it became ready.
+        if host.group.is_some() || host.needs_budget() {
+            self.place(id, now);
+            if !matches!(self.host(id).place, host::Place::Ready { .. }) {
+                return None;
+            }
+        }
+        if matches!(self.host(id).prelude, Prelude::Address | Prelude::Robots) {
+            return Some(self.ask(id, now));
+        }
+        let mut ticket = match self.host(id).pop_question(now) {
+            Some(question) => question,
+            None => self.pop(id, now)?,
         };
-        let run_at = self.run.next_at(now).max(self.resume_at);
-        if run_at > now {
-            return Next::Wait(run_at);
+        if let Err(reason) = self.may_fetch(&ticket) {
+            ticket.attempts -= u32::from(ticket.hops.is_empty()); // none was made
+            self.refuse_begun(ticket, crate::model::ErrorKind::Robots, &reason);
+            self.place(id, now);
+            return None;
         }
         let is_crowded = self.by_key.len() > CROWD;
         let host = self.host(id);
-        let delayed = host.delayed();
-        let mut ticket = host.pop(now, id).expect("a ready host has something that may go");
-        let due = delayed - host.delayed();
-        host.pace.take(now);
-        host.in_flight += 1;
+        ticket.is_probe = host.breaker.start(now);
         ticket.is_last = is_crowded && host.is_empty();
-        self.retrying -= due;
+        self.want(id);
+        self.start(id, ticket.is_charged && ticket.hops.is_empty(), now);
+        Some(ticket)
+    }
+
+    /// Counts a request that starts.
+    fn start(&mut self, id: usize, is_charged: bool, now: Instant) {
+        self.host(id).in_flight += 1;
+        self.limits(id).start(now);
         self.run.take(now);
+        self.budget.start(is_charged, now);
         self.place(id, now);
-        Next::Go(Box::new(ticket))
     }
 
-    /// Moves the hosts whose time has come, and forgets those that have nothing to be remembered for.
-    fn wake(&mut self, now: Instant) {
-        while let Some(&(at, id)) = self.waiting.first()
-            && at <= now
-        {
+    /// Takes what goes next from a host's queue. `None`: it was a retry that is given up, or must wait for the budget.
+    fn pop(&mut self, id: usize, now: Instant) -> Option<Ticket> {
+        let due = self.host(id).due(now);
+        let has_budget = due.is_some_and(|is_free| is_free || self.budget.next_at(now) <= now);
+        if due.is_some() && !has_budget && self.budget.is_hopeless(now) {
+            let ticket = self.host(id).pop_delayed()?;
+            self.retrying -= 1;
+            self.refuse_retry(ticket);
             self.place(id, now);
+            return None;
         }
-        while let Some(&(at, id)) = self.fading.first()
-            && at <= now
-        {
+        let delayed = self.host(id).delayed();
+        let ticket = self.host(id).pop(has_budget, id);
+        let is_retry = self.host(id).delayed() < delayed;
+        self.retrying -= usize::from(is_retry);
+        let Some(mut ticket) = ticket else {
             self.place(id, now);
-        }
-    }
-
-    /// The id of a URL's host, a new one where it is not in sight.
-    fn host_of(&mut self, url: &Url, now: Instant) -> usize {
-        use std::fmt::Write as _;
-        self.key.clear();
-        let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-        write!(self.key, "{host}:{port}").expect("a String takes whatever is written");
-        if let Some(id) = self.by_key.get(self.key.as_str()) {
-            return *id;
-        }
-        let key: Box<str> = self.key.as_str().into();
-        let pace = Pace::new(&self.settings.host_rps, self.settings.burst, now);
-        let host = Some(Host::new(key.clone(), pace, now));
-        let id = self.free.pop().unwrap_or(self.hosts.len());
-        if id == self.hosts.len() {
-            self.hosts.push(host);
-        } else {
-            self.hosts[id] = host;
-        }
-        self.by_key.insert(key, id);
-        id
-    }
-
-    fn host(&mut self, id: usize) -> &mut Host {
-        self.hosts[id].as_mut().expect("a host stays in sight while something of it is queued, in flight or indexed")
-    }
-
-    /// Puts a host into the one index where it belongs at `now`, after anything about it has changed.
-    fn place(&mut self, id: usize, now: Instant) {
-        let per_host = self.settings.per_host.unwrap_or(usize::MAX);
-        let turn = self.turn;
-        let host = self.host(id);
-        let old = host.place;
-        let place = match host.next_at(now) {
-            _ if host.in_flight >= per_host => Place::Out,
-            Some(at) if at > now => Place::Waiting(at),
-            // A host keeps its turn while nothing of it started: pushing to it must not send it back in the line.
-            Some(_) => match old {
-                Place::Ready { in_flight, turn } if in_flight == host.in_flight => Place::Ready { in_flight, turn },
-                _ => Place::Ready { in_flight: host.in_flight, turn },
-            },
-            None if host.in_flight > 0 => Place::Out,
-            None => Place::Fading(host.forgotten_at(now)),
+            return None;
         };
-        host.place = place;
-        if old != place {
-            self.turn += 1;
-            match old {
-                Place::Out => {}
-                Place::Ready { in_flight, turn } => drop(self.ready.remove(&(in_flight, turn, id))),
-                Place::Waiting(at) => drop(self.waiting.remove(&(at, id))),
-                Place::Fading(at) => drop(self.fading.remove(&(at, id))),
-            }
-            match place {
-                Place::Out => {}
-                Place::Ready { in_flight, turn } => drop(self.ready.insert((in_flight, turn, id))),
-                Place::Waiting(at) => drop(self.waiting.insert((at, id))),
-                Place::Fading(at) => drop(self.fading.insert((at, id))),
-            }
+        if is_retry {
+            ticket.is_charged = due == Some(false);
         }
-        if let Place::Fading(at) = place
-            && at <= now
-        {
-            self.fading.remove(&(at, id));
-            if let Some(host) = self.hosts[id].take() {
-                self.by_key.remove(&host.key);
-                self.free.push(id);
-            }
-        }
+        Some(ticket)
     }
 }
 

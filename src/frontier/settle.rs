@@ -1,61 +1,168 @@
 //! What a result means: a record, another hop, or another attempt.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use url::Url;
 
 use super::Frontier;
-use crate::model::{Data, Done, ErrorKind, Failure, Outcome, Record, Row, Target, Ticket, Timestamp, redact, redact_text};
+use super::event::{Event, What};
+use crate::model::{
+    Data, Done, ErrorKind, Failure, Outcome, Past, Purpose, Record, Row, Target, Ticket, Timestamp, redact, redact_text,
+};
 use crate::policy::Verdict;
+use crate::policy::adapt::Signal;
+use crate::policy::breaker::{self, Turn, Way};
 
 /// How long nothing starts when the system had no descriptor or port left: connections that idle are closed after seconds.
 const STARVED_PAUSE: Duration = Duration::from_millis(250);
 /// How often one request waits for that. When half a minute has made no room the run is not going to.
 const MAX_STARVED: u32 = 120;
+/// How often a target comes back later at the server's wish before that counts as an attempt that failed.
+const MAX_POSTPONED: u32 = 10;
 
 impl Frontier {
-    /// Takes a used ticket back. `None`: it goes on as a redirect's next hop or is tried again later.
+    /// Takes a used ticket back. `None`: it goes on as a redirect's next hop or is tried again later, or it was no target's.
     pub fn settle(&mut self, done: Done, now: Instant) -> Option<Record> {
         let id = done.ticket.host;
         self.host(id).in_flight -= 1;
-        let record = self.judge(done, now);
-        self.held -= usize::from(record.is_some());
+        let (purpose, is_target) = (done.ticket.purpose, done.ticket.purpose == Purpose::Page);
+        if purpose != Purpose::Address {
+            self.learn(&done, now);
+        }
+        let record = match purpose {
+            Purpose::Page => self.judge(done, now),
+            Purpose::Robots => {
+                self.hear_robots(done, now);
+                None
+            }
+            Purpose::Address => {
+                self.hear_address(done, now);
+                None
+            }
+        };
+        self.held -= usize::from(is_target && record.is_some());
         self.place(id, now);
+        self.unblock(id, now);
         record
     }
 
+    /// Learns of the host what a request to it showed.
+    fn learn(&mut self, done: &Done, now: Instant) {
+        let id = done.ticket.host;
+        let signal = match &done.outcome {
+            Outcome::Row(_) | Outcome::Robots(_) | Outcome::Redirect { .. } => Some(Signal::Answered),
+            Outcome::Failed(failure) => Some(match (failure.status, failure.kind) {
+                (_, ErrorKind::Timeout) => Signal::TimedOut,
+                (Some(429 | 503), _) => Signal::Refused,
+                (Some(_), _) => Signal::Answered,
+                (None, _) => Signal::Unknown,
+            }),
+            Outcome::Address(_) | Outcome::Stale(_) | Outcome::Starved(_) => None,
+        };
+        if let Some(change) = self.limits(id).settle(signal, done.elapsed, now) {
+            let host = self.limits_key(id);
+            self.events.push_back(Event { host, what: What::Adapted(change) });
+        }
+        let asked = match &done.outcome {
+            Outcome::Failed(failure) => failure.asked.filter(|_| self.settings.retry.heeds(failure)),
+            _ => done.asked,
+        };
+        if let Some(asked) = asked {
+            let wait = asked.wait.min(self.settings.retry.max_wait);
+            if self.limits(id).hold_off(asked, wait, now) {
+                let host = self.limits_key(id);
+                self.events.push_back(Event { host, what: What::Asked { wait, by: asked.by } });
+            }
+        }
+        self.reach(done, now);
+    }
+
+    /// Learns whether the host can be reached.
+    fn reach(&mut self, done: &Done, now: Instant) {
+        let (id, was_probe) = (done.ticket.host, done.ticket.is_probe);
+        let (give_up, backoff, most) = (self.settings.give_up, self.settings.retry.backoff, self.settings.retry.max_wait);
+        let host = self.host(id);
+        let turn = match &done.outcome {
+            Outcome::Failed(failure) if breaker::is_miss(failure) => {
+                let turn = host.breaker.missed(was_probe, give_up, backoff, most, now);
+                if turn.is_some() {
+                    host.missed = Some(failure.to_string().into());
+                }
+                turn
+            }
+            Outcome::Failed(Failure { status: None, kind: ErrorKind::Dns | ErrorKind::Tls | ErrorKind::Internal, .. })
+            | Outcome::Stale(_)
+            | Outcome::Starved(_)
+            | Outcome::Address(_) => {
+                host.breaker.untried(was_probe, now);
+                None
+            }
+            _ => host.breaker.reached(),
+        };
+        let Some(turn) = turn else { return };
+        let what = match turn {
+            Turn::Opened(pause) => What::Opened(pause),
+            Turn::Closed => What::Closed,
+            Turn::GivenUp => What::GivenUp,
+        };
+        let host = self.host(id).key.clone();
+        self.events.push_back(Event { host, what });
+        if turn == Turn::GivenUp {
+            self.give_up(id);
+        }
+    }
+
     fn judge(&mut self, done: Done, now: Instant) -> Option<Record> {
-        let Done { mut ticket, outcome, asked: _, elapsed, at } = done;
+        let Done { mut ticket, outcome, elapsed, at, .. } = done;
         let spent = ticket.spent + elapsed;
         match outcome {
-            Outcome::Row(row) => Some(success(ticket, row, spent, Timestamp(at))),
+            Outcome::Row(row) => {
+                self.budget.succeed(ticket.is_charged, now);
+                Some(success(ticket, row, spent, Timestamp(at)))
+            }
             Outcome::Redirect { status, to } => {
                 ticket.last_status = Some(status);
                 if let Some(reason) = self.objection(&ticket, &to) {
                     let failure = Failure { status: Some(status), ..Failure::new(ErrorKind::Redirect, reason) };
-                    return Some(failed(ticket, &failure, spent, Timestamp(at)));
+                    return Some(failed(ticket, &failure, Some((spent, Timestamp(at)))));
                 }
                 self.follow(ticket, to, spent, now);
                 None
             }
-            // Nothing asks for these yet.
-            Outcome::Robots(_) | Outcome::Address(_) => None,
             Outcome::Stale(_) if !ticket.renewed => {
                 ticket.renewed = true;
                 ticket.spent = spent;
-                self.host(ticket.host).push_urgent(ticket);
+                self.queue_urgent(ticket);
                 None
             }
             Outcome::Starved(_) if ticket.starved < MAX_STARVED => {
-                ticket.starved += 1;
-                self.resume_at = self.resume_at.max(now + STARVED_PAUSE);
-                self.host(ticket.host).push_urgent(ticket);
+                self.starve(ticket, now);
                 None
             }
             Outcome::Stale(failure) | Outcome::Starved(failure) | Outcome::Failed(failure) => {
-                self.fail(ticket, &failure, spent, Timestamp(at), now)
+                self.fail(ticket, failure, spent, at, now)
+            }
+            Outcome::Robots(_) | Outcome::Address(_) => {
+                let failure =
+                    Failure::new(ErrorKind::Internal, "a bug in scrape, please report it: a page was asked for and not answered");
+                Some(failed(ticket, &failure, Some((spent, Timestamp(at)))))
             }
         }
+    }
+
+    /// Queues a request that found no room on this machine again.
+    pub(super) fn starve(&mut self, mut ticket: Ticket, now: Instant) {
+        ticket.starved += 1;
+        self.resume_at = self.resume_at.max(now + STARVED_PAUSE);
+        if ticket.purpose == Purpose::Page {
+            self.queue_urgent(ticket);
+        } else {
+            self.host(ticket.host).push_question(now, ticket);
+        }
+    }
+
+    fn queue_urgent(&mut self, ticket: Ticket) {
+        self.host(ticket.host).push_urgent(ticket);
     }
 
     /// Why a redirect is not followed, if it is not.
@@ -72,44 +179,118 @@ impl Frontier {
         (ticket.hops.len() >= limit).then(|| format!("redirected more than {limit} times, the last time to {shown}"))
     }
 
-    fn follow(&mut self, mut ticket: Ticket, to: Url, spent: Duration, now: Instant) {
+    pub(super) fn follow(&mut self, mut ticket: Ticket, to: Url, spent: Duration, now: Instant) {
         let host = self.host_of(&to, now);
         ticket.host = host;
         ticket.spent = spent;
         ticket.renewed = false;
         ticket.starved = 0;
         ticket.hops.push(std::mem::replace(&mut ticket.url, to));
-        self.host(host).push_urgent(ticket);
+        if ticket.purpose == Purpose::Robots {
+            self.host(host).push_question(now, ticket);
+        } else if self.host(host).breaker.way(now) == Way::GivenUp {
+            self.refuse_given_up(host, ticket);
+        } else {
+            self.queue_urgent(ticket);
+        }
         self.place(host, now);
     }
 
-    fn fail(&mut self, mut ticket: Ticket, failure: &Failure, spent: Duration, at: Timestamp, now: Instant) -> Option<Record> {
+    fn fail(&mut self, mut ticket: Ticket, failure: Failure, spent: Duration, at: SystemTime, now: Instant) -> Option<Record> {
         ticket.last_status = failure.status.or(ticket.last_status);
-        let host_wait = self.settings.retry.host_wait(failure);
-        let answered = self.host(ticket.host);
-        answered.not_before = answered.not_before.max(now + host_wait);
-        match self.settings.retry.verdict(failure, ticket.attempts, self.random.f64()) {
-            Verdict::GiveUp => Some(failed(ticket, failure, spent, at)),
+        let retry = &self.settings.retry;
+        match retry.verdict(&failure, ticket.attempts - ticket.postponed, self.random.f64()) {
+            Verdict::GiveUp => {
+                if !retry.on.includes(&failure) {
+                    self.budget.succeed(ticket.is_charged, now); // the server has answered, for good
+                }
+                Some(failed(ticket, &failure, Some((spent, Timestamp(at)))))
+            }
             Verdict::Again(wait) => {
-                self.again(ticket, now + wait, now);
+                // To come back later because the server said so costs a target nothing, as long as that has an end.
+                let asked = retry.host_wait(&failure);
+                let is_free = !asked.is_zero() && ticket.waited + asked < retry.max_wait && ticket.postponed < MAX_POSTPONED;
+                if is_free {
+                    ticket.postponed += 1;
+                    ticket.waited += asked;
+                }
+                ticket.past = Some(Box::new(Past { failure, spent, at }));
+                self.again(ticket, now + wait, is_free, now);
                 None
             }
         }
     }
 
     /// Queues a target for another attempt, which begins at its own URL again.
-    fn again(&mut self, mut ticket: Ticket, at: Instant, now: Instant) {
+    pub(super) fn again(&mut self, mut ticket: Ticket, at: Instant, is_free: bool, now: Instant) {
         if let Some(own) = ticket.hops.drain(..).next() {
             ticket.url = own;
         }
         ticket.spent = Duration::ZERO;
         ticket.renewed = false;
         ticket.starved = 0;
+        ticket.is_charged = false;
         let host = self.host_of(&ticket.url, now);
         ticket.host = host;
-        self.retrying += 1;
-        self.host(host).push_delayed(at, ticket);
+        if ticket.purpose == Purpose::Robots {
+            self.host(host).push_question(at, ticket);
+        } else if self.host(host).breaker.way(now) == Way::GivenUp {
+            self.refuse_given_up(host, ticket);
+        } else {
+            self.retrying += 1;
+            self.host(host).push_delayed(at, is_free, ticket);
+        }
         self.place(host, now);
+    }
+
+    /// Refuses everything that is queued for a host that has been given up.
+    fn give_up(&mut self, id: usize) {
+        let host = self.host(id);
+        let delayed = host.delayed();
+        let (begun, fresh) = host.take_all();
+        self.retrying -= delayed;
+        for ticket in begun {
+            self.refuse_given_up(id, ticket);
+        }
+        for target in fresh {
+            self.held -= 1;
+            self.refuse_fresh(id, target);
+        }
+        self.want(id);
+    }
+
+    /// Refuses a target whose host has been given up before it was tried. It is not held.
+    pub(super) fn refuse_fresh(&mut self, id: usize, target: Target) {
+        let Ok(url) = target.url.clone() else { return };
+        self.held += 1;
+        self.refuse_given_up(id, Ticket::new(target, url, Purpose::Page, id));
+    }
+
+    fn refuse_given_up(&mut self, id: usize, ticket: Ticket) {
+        let (give_up, host) = (self.settings.give_up, self.host(id));
+        let missed = host.missed.as_deref().unwrap_or("no connection");
+        let reason = format!(
+            "{} was given up for now: {} attempts in a row and {give_up} more at growing intervals did not reach it ({missed}); try again later, or raise --give-up",
+            host.key,
+            breaker::FAILURES,
+        );
+        self.refuse_begun(ticket, ErrorKind::CircuitOpen, &reason);
+    }
+
+    /// Refuses a held target that may have been tried already.
+    pub(super) fn refuse_begun(&mut self, ticket: Ticket, kind: ErrorKind, reason: &str) {
+        let past = ticket.past.as_deref().map(|past| (past.spent, Timestamp(past.at)));
+        self.held -= 1;
+        self.refused.push_back(failed(ticket, &Failure::new(kind, reason), past));
+    }
+
+    /// Refuses a retry for which there is no room.
+    pub(super) fn refuse_retry(&mut self, ticket: Ticket) {
+        self.held -= 1;
+        let Some(past) = ticket.past.clone() else { return };
+        let reason = "not tried again: too many of the last requests were retries, and none of them helped (see --retry-budget)";
+        let failure = Failure { message: format!("{}; {reason}", past.failure.message), ..past.failure };
+        self.refused.push_back(failed(ticket, &failure, Some((past.spent, Timestamp(past.at)))));
     }
 }
 
@@ -146,15 +327,17 @@ fn success(ticket: Ticket, row: Row, spent: Duration, at: Timestamp) -> Record {
     }
 }
 
-fn failed(ticket: Ticket, failure: &Failure, spent: Duration, at: Timestamp) -> Record {
+/// A failure's record; `end` is how long the last attempt took and when it ended, where there was one.
+fn failed(ticket: Ticket, failure: &Failure, end: Option<(Duration, Timestamp)>) -> Record {
+    let (spent, at) = end.unzip();
     Record {
         // Only a URL that answered is where the target ended.
         final_url: failure.status.map(|_| redact(ticket.url.as_str()).into_owned()),
         status: ticket.last_status,
         content_type: failure.content_type.clone(),
         attempts: ticket.attempts,
-        elapsed_ms: Some(millis(spent)),
-        fetched_at: Some(at),
+        elapsed_ms: spent.map(millis),
+        fetched_at: at,
         error: Some(failure.kind),
         error_message: Some(failure.message.clone()),
         ..blank(ticket.target)

@@ -22,4 +22,4 @@ pub use status::Status;
 pub use summary::{Ended, Summary};
 pub use target::{Input, Read, Target, UrlError, parse_url, redact, redact_text};
 pub use text::Clean;
-pub use ticket::{Done, Outcome, Purpose, Row, Ticket};
+pub use ticket::{Done, Outcome, Past, Purpose, Row, Ticket};

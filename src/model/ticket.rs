@@ -28,6 +28,18 @@ pub struct Ticket {
     pub spent: Duration,
     /// The last status that this target received, in any attempt.
     pub last_status: Option<u16>,
+    /// How the attempt before this one failed.
+    pub past: Option<Box<Past>>,
+    /// Attempts that did not count because the server had asked to come back later.
+    pub postponed: u32,
+    /// How long the server made this target wait by that, in all.
+    pub waited: Duration,
+    /// This attempt took its part of the retry budget.
+    pub is_charged: bool,
+    /// This request finds out whether the host can be reached again.
+    pub is_probe: bool,
+    /// Of a robots.txt: the frontier's name for the host that asks.
+    pub asks_for: usize,
     /// A connection that had gone stale was already replaced for this attempt.
     pub renewed: bool,
     /// How often this request found no free descriptor or port on our side.
@@ -50,7 +62,42 @@ pub enum Purpose {
     Address,
 }
 
+/// An attempt that failed.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// How.
+    pub failure: Failure,
+    /// How long it took.
+    pub spent: Duration,
+    /// When it ended, on the wall clock.
+    pub at: SystemTime,
+}
+
 impl Ticket {
+    /// A ticket for the first request to `url`, of which nothing has happened yet.
+    #[must_use]
+    pub fn new(target: Target, url: Url, purpose: Purpose, host: usize) -> Self {
+        Self {
+            target,
+            purpose,
+            url,
+            attempts: 0,
+            hops: Vec::new(),
+            spent: Duration::ZERO,
+            last_status: None,
+            past: None,
+            postponed: 0,
+            waited: Duration::ZERO,
+            is_charged: false,
+            is_probe: false,
+            asks_for: host,
+            renewed: false,
+            starved: 0,
+            is_last: false,
+            host,
+        }
+    }
+
     /// Whether the URL is of the origin (scheme, host, port) that the input named, so that what was given for it may be sent.
     #[must_use]
     pub fn is_same_origin(&self) -> bool {

@@ -1,6 +1,11 @@
 //! How many of the requests may be retries, so that an outage does not become a storm.
+//!
+//! Counted over a sliding window of ten seconds: retries may be a share of all requests in it, and a few more, so that a short run can
+//! retry at all. A retry that helped is given back: only those that fail again are a storm. A retry for which there is no room waits
+//! for it; where nothing has succeeded in the whole window there is no use in waiting.
 
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 /// A share of all requests: `20%`, `0.2`, or `none` for no bound.
 ///
@@ -36,5 +41,189 @@ impl FromStr for Share {
         let share = number.trim().parse::<f64>().ok().map(|number| number / unit);
         let share = share.filter(|share| (0.0..=1.0).contains(share));
         share.map(|share| Self(Some(share))).ok_or_else(|| ShareError { text: text.to_owned() })
+    }
+}
+
+/// Retries that need no share, in a window.
+const RESERVE: f64 = 10.0;
+
+/// The window is made of so many slots of a second.
+const SLOTS: u64 = 10;
+const SLOT: Duration = Duration::from_secs(1);
+
+/// The retry budget of a run.
+#[derive(Debug)]
+pub struct Budget {
+    share: Option<f64>,
+    epoch: Instant,
+    /// The slot that is counted in, from the epoch on.
+    current: u64,
+    slots: [Slot; SLOTS as usize],
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Slot {
+    requests: i64,
+    /// Less those that helped.
+    retries: i64,
+    /// Attempts that ended well.
+    good: i64,
+}
+
+impl Budget {
+    /// A budget of which nothing was used. `now` is the earliest instant that it will ever be told.
+    #[must_use]
+    pub fn new(share: Share, now: Instant) -> Self {
+        Self { share: share.0, epoch: now, current: 0, slots: Default::default() }
+    }
+
+    /// A request starts.
+    pub fn start(&mut self, is_retry: bool, now: Instant) {
+        let slot = self.at(now);
+        slot.requests += 1;
+        slot.retries += i64::from(is_retry);
+    }
+
+    /// An attempt ended so that it is not tried again for its failure.
+    pub fn succeed(&mut self, was_retry: bool, now: Instant) {
+        let slot = self.at(now);
+        slot.good += 1;
+        slot.retries -= i64::from(was_retry);
+    }
+
+    /// The earliest instant, `now` or later, at which there may be room for a retry.
+    pub fn next_at(&mut self, now: Instant) -> Instant {
+        let Some(share) = self.share else { return now };
+        self.at(now);
+        let (requests, retries) = (self.sum(|slot| slot.requests), self.sum(|slot| slot.retries));
+        let reserve = if share > 0.0 { RESERVE } else { 0.0 };
+        #[expect(clippy::cast_precision_loss, reason = "requests of ten seconds")]
+        let has_room = (retries as f64) < reserve + share * requests as f64;
+        if has_room { now } else { self.epoch + SLOT * u32::try_from(self.current + 1).unwrap_or(u32::MAX) }
+    }
+
+    /// Whether there is no use in waiting for room: nothing succeeded in the whole window.
+    pub fn is_hopeless(&mut self, now: Instant) -> bool {
+        self.at(now);
+        self.share == Some(0.0) || (self.current >= SLOTS && self.sum(|slot| slot.good) == 0)
+    }
+
+    fn sum(&self, what: impl Fn(&Slot) -> i64) -> i64 {
+        self.slots.iter().map(what).sum()
+    }
+
+    /// The slot of an instant; those that have left the window are emptied.
+    fn at(&mut self, now: Instant) -> &mut Slot {
+        let slot = now.saturating_duration_since(self.epoch).as_secs().max(self.current);
+        for passed in (self.current + 1..=slot).take(self.slots.len()) {
+            self.slots[Self::place(passed)] = Slot::default();
+        }
+        if slot >= self.current + SLOTS {
+            self.slots = Default::default();
+        }
+        self.current = slot;
+        &mut self.slots[Self::place(slot)]
+    }
+
+    fn place(slot: u64) -> usize {
+        usize::try_from(slot % SLOTS).expect("less than ten")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn budget(now: Instant) -> Budget {
+        Budget::new(Share::default(), now)
+    }
+
+    /// Starts retries as long as there is room.
+    fn fill(budget: &mut Budget, now: Instant) -> u32 {
+        let mut started = 0;
+        while started < 10_000 && budget.next_at(now) == now {
+            budget.start(true, now);
+            started += 1;
+        }
+        started
+    }
+
+    #[test]
+    fn a_share_reads_as_a_person_writes_it() {
+        for (text, share) in [("20%", Some(0.2)), ("0.05", Some(0.05)), ("100 %", Some(1.0)), ("0", Some(0.0)), ("none", None)] {
+            assert_eq!(text.parse(), Ok(Share(share)), "{text}");
+        }
+        for text in ["", "%", "101%", "-1", "nan", "many"] {
+            assert!(text.parse::<Share>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_storm_of_vain_retries_stays_a_fifth() {
+        let now = Instant::now();
+        let mut budget = budget(now);
+        (0..1000).for_each(|_| budget.start(false, now));
+        // 10 + 0.2 (1000 + r) = r
+        assert_eq!(fill(&mut budget, now), 263);
+        assert_eq!(budget.next_at(now), now + SLOT);
+    }
+
+    #[test]
+    fn a_retry_that_helped_is_given_back() {
+        let now = Instant::now();
+        let mut budget = budget(now);
+        let vain = fill(&mut budget, now);
+        (0..vain).for_each(|_| budget.succeed(true, now));
+        assert!(fill(&mut budget, now) >= vain);
+    }
+
+    #[test]
+    fn room_comes_back_with_time() {
+        let now = Instant::now();
+        let mut budget = budget(now);
+        assert!(fill(&mut budget, now) > 0);
+        assert_eq!(fill(&mut budget, now + 9 * SLOT), 0);
+        assert!(fill(&mut budget, now + 10 * SLOT) > 0);
+        assert!(fill(&mut budget, now + 1_000_000 * SLOT) > 0);
+    }
+
+    #[test]
+    fn it_is_hopeless_when_nothing_succeeded_for_the_whole_window() {
+        let now = Instant::now();
+        let mut budget = budget(now);
+        budget.succeed(false, now);
+        assert!(!budget.is_hopeless(now) && !budget.is_hopeless(now + 9 * SLOT));
+        assert!(budget.is_hopeless(now + 10 * SLOT));
+        budget.succeed(false, now + 11 * SLOT);
+        assert!(!budget.is_hopeless(now + 12 * SLOT));
+    }
+
+    #[test]
+    fn none_is_no_bound_and_nothing_is_nothing() {
+        let now = Instant::now();
+        assert_eq!(fill(&mut Budget::new("none".parse().unwrap(), now), now), 10_000);
+        let mut none_at_all = Budget::new("0%".parse().unwrap(), now);
+        assert_eq!(fill(&mut none_at_all, now), 0);
+        assert!(none_at_all.is_hopeless(now));
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_has_more_vain_retries_than_the_reserve_and_the_share(steps in prop::collection::vec((0_u64..900, 0_u32..30), 1..200)) {
+            let epoch = Instant::now();
+            let (mut now, mut budget, mut log) = (epoch, budget(epoch), Vec::new());
+            for (wait, fresh) in steps {
+                now += Duration::from_millis(wait);
+                (0..fresh).for_each(|_| budget.start(false, now));
+                let retries = fill(&mut budget, now);
+                log.push((now, fresh + retries, retries));
+                let slot = |at: Instant| (at - epoch).as_secs();
+                let window = log.iter().filter(|(at, ..)| slot(*at) + SLOTS > slot(now));
+                let (all, retries) = window.fold((0, 0), |sum, step| (sum.0 + step.1, sum.1 + step.2));
+                prop_assert!(f64::from(retries) <= RESERVE + 1.0 + 0.2 * f64::from(all), "{retries} of {all}");
+            }
+        }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Asked by the frontier (how fast may a host go, is this failure tried again) and by fetch (what does `Retry-After` say).
 
+pub mod adapt;
+pub mod breaker;
 pub mod budget;
 pub mod hosts;
 pub mod limit_by;
@@ -9,7 +11,9 @@ pub mod pace;
 pub mod retry;
 pub mod robots;
 
-pub use budget::{Share, ShareError};
+pub use adapt::Adapt;
+pub use breaker::Breaker;
+pub use budget::{Budget, Share, ShareError};
 pub use hosts::HostRules;
 pub use limit_by::LimitBy;
 pub use pace::{Pace, Rate, RateError};

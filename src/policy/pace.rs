@@ -38,6 +38,13 @@ pub struct RateError {
 }
 
 impl Rate {
+    /// One request in `period`; `None` for a period that is no bound, or longer than a year.
+    #[must_use]
+    pub fn every(period: Duration) -> Option<Self> {
+        let is_bound = !period.is_zero() && period <= Duration::from_hours(365 * 24);
+        is_bound.then_some(Self { period })
+    }
+
     /// The time between two requests.
     #[must_use]
     pub const fn period(self) -> Duration {
@@ -92,6 +99,15 @@ impl Pace {
             RateLimiter::new(quota, Tat::default(), Told(Cell::new(epoch)))
         };
         Self { burst, buckets: rates.iter().map(bucket).collect() }
+    }
+
+    /// One rate more, of which a token has just been drawn.
+    pub fn add(&mut self, rate: Rate, now: Instant) {
+        let more = Self::new(&[rate], NonZeroU32::MIN, now);
+        more.take(now);
+        let buckets = std::mem::take(&mut self.buckets);
+        self.buckets = buckets.into_iter().chain(more.buckets).collect();
+        self.burst = NonZeroU32::MIN;
     }
 
     /// The earliest instant, `now` or later, at which every bucket has a token. Draws nothing.

@@ -59,8 +59,13 @@ impl Settings {
     /// that is about the host (429, 503) or is tried again. A page that is gone says nothing about the others.
     #[must_use]
     pub fn host_wait(&self, failure: &Failure) -> Duration {
-        let is_about_the_host = matches!(failure.status, Some(429 | 503)) || self.on.includes(failure);
-        failure.asked.filter(|_| is_about_the_host).map_or(Duration::ZERO, |asked| asked.wait.min(self.max_wait))
+        failure.asked.filter(|_| self.heeds(failure)).map_or(Duration::ZERO, |asked| asked.wait.min(self.max_wait))
+    }
+
+    /// Whether a failure speaks for its host, so that what is asked with it is heeded.
+    #[must_use]
+    pub fn heeds(&self, failure: &Failure) -> bool {
+        matches!(failure.status, Some(429 | 503)) || self.on.includes(failure)
     }
 }
 
@@ -77,7 +82,9 @@ impl RetryOn {
     /// The default, as `--retry-on` would write it.
     pub const DEFAULT: &'static str = "dns,connect,timeout,body,408,425,429,500,502-504,522,524";
 
-    fn includes(&self, failure: &Failure) -> bool {
+    /// Whether a failure is of a kind or status that is tried again.
+    #[must_use]
+    pub fn includes(&self, failure: &Failure) -> bool {
         let by_status = failure.kind == ErrorKind::HttpStatus
             && failure.status.is_some_and(|status| self.statuses.iter().any(|range| range.contains(&status)));
         by_status || self.kinds.contains(&failure.kind)

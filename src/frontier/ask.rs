@@ -1,0 +1,165 @@
+//! What has to be known of a host before its targets go: its address, where limits are counted by address, and its robots.txt, where
+//! that is obeyed. The first ticket of a host that needs it *is* that question, under the same limits as every other request.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
+
+use super::Frontier;
+use super::event::{Event, What};
+use super::host::Prelude;
+use crate::model::{Done, Outcome, Purpose, Target, Ticket};
+use crate::policy::robots::{self, Rules};
+use crate::policy::{Rate, Verdict};
+
+/// Redirects that a robots.txt may take (RFC 9309, 2.3.1.2).
+const ROBOTS_HOPS: usize = 5;
+
+/// The rules that are known, by `host:port`. Bounded: with very many hosts the oldest are asked for again.
+#[derive(Debug, Default)]
+pub(super) struct Shelf {
+    rules: HashMap<Box<str>, Rules>,
+    oldest: VecDeque<Box<str>>,
+    weight: usize,
+}
+
+impl Shelf {
+    /// Bytes of rules that are kept.
+    const MOST: usize = 16 << 20;
+
+    pub(super) fn has(&self, host: &str) -> bool {
+        self.rules.contains_key(host)
+    }
+
+    fn get(&self, host: &str) -> Option<&Rules> {
+        self.rules.get(host)
+    }
+
+    fn put(&mut self, host: &str, rules: Rules) {
+        self.weight += Self::weight(host, &rules);
+        if let Some(old) = self.rules.insert(host.into(), rules) {
+            self.weight -= Self::weight(host, &old);
+        } else {
+            self.oldest.push_back(host.into());
+        }
+        while self.weight > Self::MOST
+            && self.oldest.len() > 1
+            && let Some(host) = self.oldest.pop_front()
+            && let Some(rules) = self.rules.remove(&host)
+        {
+            self.weight -= Self::weight(&host, &rules);
+        }
+    }
+
+    fn weight(host: &str, rules: &Rules) -> usize {
+        2 * host.len() + 64 + rules.weight()
+    }
+}
+
+impl Frontier {
+    /// Asks what has to be known of a host before its targets go.
+    pub(super) fn ask(&mut self, id: usize, now: Instant) -> Ticket {
+        let host = self.host(id);
+        let url = host.first_url().expect("a ready host has something queued");
+        let (url, purpose) = match host.prelude {
+            Prelude::Address => (url.clone(), Purpose::Address),
+            _ => (robots::robots_url(url), Purpose::Robots),
+        };
+        host.prelude = Prelude::Asking;
+        let target = Target::new(0, url.as_str(), "robots.txt", None);
+        let mut ticket = Ticket { attempts: 1, ..Ticket::new(target, url, purpose, id) };
+        if purpose == Purpose::Address {
+            // A lookup is no request to the host.
+            host.in_flight += 1;
+            self.place(id, now);
+        } else {
+            ticket.is_probe = host.breaker.start(now);
+            self.start(id, false, now);
+        }
+        ticket
+    }
+
+    /// Hears the address of a host, or that there is none: then its requests will say so.
+    pub(super) fn hear_address(&mut self, done: Done, now: Instant) {
+        let id = done.ticket.host;
+        let address = match done.outcome {
+            Outcome::Address(address) => Some(address.to_string()),
+            _ => None,
+        };
+        self.join(id, &address.unwrap_or_else(|| self.hosts_key(id)), now);
+        let host = self.hosts[id].as_ref().expect("it has just answered");
+        let needs_robots = host.obeys && !self.shelf.has(&host.key);
+        self.host(id).prelude = if needs_robots { Prelude::Robots } else { Prelude::Done };
+    }
+
+    /// Hears the robots.txt of a host, or how asking for it went.
+    pub(super) fn hear_robots(&mut self, done: Done, now: Instant) {
+        let Done { mut ticket, outcome, elapsed, .. } = done;
+        match outcome {
+            Outcome::Robots(text) => {
+                let rules = Rules::parse(&text, &self.settings.agent);
+                self.shelve(ticket.asks_for, rules, What::Robots(text), now);
+            }
+            Outcome::Redirect { to, .. } if ticket.hops.len() < ROBOTS_HOPS && matches!(to.scheme(), "http" | "https") => {
+                self.follow(ticket, to, elapsed, now);
+            }
+            Outcome::Redirect { .. } => self.shelve(ticket.asks_for, Rules::allow_all(), What::NoRobots, now),
+            Outcome::Stale(_) if !ticket.renewed => {
+                ticket.renewed = true;
+                self.host(ticket.host).push_question(now, ticket);
+            }
+            Outcome::Starved(_) => self.starve(ticket, now),
+            Outcome::Stale(failure) | Outcome::Failed(failure) => {
+                match self.settings.retry.verdict(&failure, ticket.attempts, self.random.f64()) {
+                    Verdict::Again(wait) => {
+                        ticket.attempts += 1;
+                        self.again(ticket, now + wait, false, now);
+                    }
+                    Verdict::GiveUp if robots::is_unavailable(&failure) => {
+                        self.shelve(ticket.asks_for, Rules::allow_all(), What::NoRobots, now);
+                    }
+                    Verdict::GiveUp => {
+                        let reason = failure.message;
+                        self.shelve(ticket.asks_for, Rules::unreachable(&reason), What::RobotsUnreachable(reason), now);
+                    }
+                }
+            }
+            Outcome::Row(_) | Outcome::Address(_) => {
+                let reason = "it was answered with something else";
+                self.shelve(ticket.asks_for, Rules::unreachable(reason), What::RobotsUnreachable(reason.to_owned()), now);
+            }
+        }
+    }
+
+    /// Knows a host's rules from now on, and lets its targets go.
+    fn shelve(&mut self, id: usize, rules: Rules, what: What, now: Instant) {
+        let delay = rules.crawl_delay();
+        let key = self.hosts_key(id);
+        self.shelf.put(&key, rules);
+        self.events.push_back(Event { host: key.into(), what });
+        self.host(id).prelude = Prelude::Done;
+        if let Some(rate) = delay.and_then(Rate::every) {
+            self.limits(id).slow_down(rate, now);
+        }
+        self.place(id, now);
+    }
+
+    /// What is known of a host's robots.txt from an earlier run.
+    pub fn recall_robots(&mut self, host: &str, text: Option<&[u8]>) {
+        let rules = text.map_or_else(Rules::allow_all, |text| Rules::parse(text, &self.settings.agent));
+        self.shelf.put(host, rules);
+    }
+
+    /// Whether a ticket may go, as far as its host's robots.txt is concerned; if not, the rule that forbids it.
+    pub(super) fn may_fetch(&self, ticket: &Ticket) -> Result<(), String> {
+        let host = self.hosts[ticket.host].as_ref().expect("it has just been popped");
+        if !host.obeys || ticket.purpose != Purpose::Page {
+            return Ok(());
+        }
+        let Some(rules) = self.shelf.get(&host.key) else { return Ok(()) };
+        rules.check(&ticket.url).map_err(|disallowed| disallowed.to_string())
+    }
+
+    fn hosts_key(&self, id: usize) -> String {
+        self.hosts[id].as_ref().map(|host| host.key.to_string()).unwrap_or_default()
+    }
+}

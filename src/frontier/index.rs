@@ -1,0 +1,249 @@
+//! Which hosts are in sight, and where each stands: ready, waiting, fading, or out of all indexes.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use url::Url;
+
+use super::Frontier;
+use super::host::{Host, Place, Prelude};
+use super::limits::Limits;
+use crate::policy::breaker::Way;
+use crate::policy::{LimitBy, robots};
+
+/// Hosts that share their limits.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    all: Vec<Option<Group>>,
+    free: Vec<usize>,
+    by_key: HashMap<Box<str>, usize>,
+}
+
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) key: Box<str>,
+    pub(super) limits: Limits,
+    /// Hosts that share it.
+    members: usize,
+    /// Those of them that found no room.
+    blocked: Vec<usize>,
+}
+
+impl Groups {
+    pub(super) fn get(&self, id: usize) -> &Group {
+        self.all[id].as_ref().expect("a group stays as long as it has members")
+    }
+
+    pub(super) fn get_mut(&mut self, id: usize) -> &mut Group {
+        self.all[id].as_mut().expect("a group stays as long as it has members")
+    }
+
+    /// Finds or makes a group, of which there is one member more.
+    fn join(&mut self, key: &str, limits: impl FnOnce() -> Limits) -> usize {
+        if let Some(&id) = self.by_key.get(key) {
+            self.get_mut(id).members += 1;
+            return id;
+        }
+        let group = Some(Group { key: key.into(), limits: limits(), members: 1, blocked: Vec::new() });
+        let id = self.free.pop().unwrap_or(self.all.len());
+        if id == self.all.len() {
+            self.all.push(group);
+        } else {
+            self.all[id] = group;
+        }
+        self.by_key.insert(key.into(), id);
+        id
+    }
+
+    fn leave(&mut self, id: usize) {
+        let group = self.get_mut(id);
+        group.members -= 1;
+        if group.members == 0
+            && let Some(group) = self.all[id].take()
+        {
+            self.by_key.remove(&group.key);
+            self.free.push(id);
+        }
+    }
+}
+
+impl Frontier {
+    /// Moves the hosts whose time has come, and forgets those that have nothing to be remembered for.
+    pub(super) fn wake(&mut self, now: Instant) {
+        while let Some(&(at, id)) = self.waiting.first()
+            && at <= now
+        {
+            self.place(id, now);
+        }
+        while let Some(&(at, id)) = self.fading.first()
+            && at <= now
+        {
+            self.place(id, now);
+        }
+    }
+
+    /// The id of a URL's host, a new one where it is not in sight.
+    pub(super) fn host_of(&mut self, url: &Url, now: Instant) -> usize {
+        self.key.clear();
+        let (name, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+        write!(self.key, "{name}:{port}").expect("a String takes whatever is written");
+        if let Some(id) = self.by_key.get(self.key.as_str()) {
+            return *id;
+        }
+        let key: Box<str> = self.key.as_str().into();
+        let rule = self.settings.hosts.rule(name, port);
+        let rates = rule.rps.unwrap_or(&self.settings.host_rps);
+        let mut host = Host::new(key.clone(), Limits::new(&self.settings, rates, rule.per_host, now));
+        host.obeys = rule.robots.unwrap_or(self.settings.robots) == robots::Mode::Always;
+        host.prelude = match self.settings.limit_by {
+            LimitBy::Ip => Prelude::Address,
+            _ if host.obeys && !self.shelf.has(&key) => Prelude::Robots,
+            _ => Prelude::Done,
+        };
+        let id = self.free.pop().unwrap_or(self.hosts.len());
+        if id == self.hosts.len() {
+            self.hosts.push(Some(host));
+        } else {
+            self.hosts[id] = Some(host);
+        }
+        self.by_key.insert(key, id);
+        if self.settings.limit_by == LimitBy::Site
+            && let Some(host) = url.host()
+        {
+            let site = crate::policy::limit_by::site(&host).to_owned();
+            self.join(id, &site, now);
+        }
+        id
+    }
+
+    /// Has a host share the limits of a group from now on.
+    pub(super) fn join(&mut self, id: usize, key: &str, now: Instant) {
+        let rule = self.settings.hosts.rule(key, 0);
+        let rates = rule.rps.unwrap_or(&self.settings.host_rps);
+        let group = self.groups.join(key, || Limits::new(&self.settings, rates, rule.per_host, now));
+        self.host(id).group = Some(group);
+    }
+
+    pub(super) fn host(&mut self, id: usize) -> &mut Host {
+        self.hosts[id].as_mut().expect("a host stays in sight while something of it is queued, in flight or indexed")
+    }
+
+    /// The limits that hold for a host.
+    pub(super) fn limits(&mut self, id: usize) -> &mut Limits {
+        match self.host(id).group {
+            Some(group) => &mut self.groups.get_mut(group).limits,
+            None => &mut self.host(id).limits,
+        }
+    }
+
+    /// What a host's limits are called: its own name, or its group's.
+    pub(super) fn limits_key(&self, id: usize) -> Box<str> {
+        let host = self.hosts[id].as_ref().expect("asked for a host in sight");
+        host.group.map_or_else(|| host.key.clone(), |group| self.groups.get(group).key.clone())
+    }
+
+    /// Places the hosts anew that found no room in a group.
+    pub(super) fn unblock(&mut self, id: usize, now: Instant) {
+        let Some(group) = self.hosts[id].as_ref().and_then(|host| host.group) else { return };
+        for blocked in std::mem::take(&mut self.groups.get_mut(group).blocked) {
+            self.host(blocked).is_blocked = false;
+            self.place(blocked, now);
+        }
+    }
+
+    /// Puts a host into the one index where it belongs at `now`, after anything about it has changed.
+    pub(super) fn place(&mut self, id: usize, now: Instant) {
+        let turn = self.turn;
+        let new = self.belongs(id, now);
+        let host = self.host(id);
+        let old = host.place;
+        let place = match (old, new) {
+            // A host keeps its turn while nothing of it started: pushing to it must not send it back in the line.
+            (Place::Ready { is_bold, in_flight, turn }, Place::Ready { is_bold: bold, in_flight: flying, .. })
+                if (is_bold, in_flight) == (bold, flying) =>
+            {
+                Place::Ready { is_bold, in_flight, turn }
+            }
+            (_, Place::Ready { is_bold, in_flight, .. }) => Place::Ready { is_bold, in_flight, turn },
+            (_, new) => new,
+        };
+        host.place = place;
+        if old != place {
+            self.turn += 1;
+            match old {
+                Place::Out => {}
+                Place::Ready { is_bold, in_flight, turn } => drop(self.ready.remove(&(is_bold, in_flight, turn, id))),
+                Place::Waiting(at) => drop(self.waiting.remove(&(at, id))),
+                Place::Fading(at) => drop(self.fading.remove(&(at, id))),
+            }
+            match place {
+                Place::Out => {}
+                Place::Ready { is_bold, in_flight, turn } => drop(self.ready.insert((is_bold, in_flight, turn, id))),
+                Place::Waiting(at) => drop(self.waiting.insert((at, id))),
+                Place::Fading(at) => drop(self.fading.insert((at, id))),
+            }
+        }
+        if let Place::Fading(at) = place
+            && at <= now
+        {
+            self.fading.remove(&(at, id));
+            self.forget(id);
+        }
+    }
+
+    /// Where a host belongs at `now`. The turn of a ready one is not decided here.
+    fn belongs(&mut self, id: usize, now: Instant) -> Place {
+        let host = self.host(id);
+        let (is_busy, is_probing) = (host.in_flight > 0, host.breaker.way(now) == Way::Probing);
+        let needs_budget = host.needs_budget();
+        let Some(due) = host.due_at(now) else {
+            let is_kept = is_busy || host.parked > 0 || host.prelude == Prelude::Asking;
+            return if is_kept { Place::Out } else { Place::Fading(self.forgotten_at(id, now)) };
+        };
+        if is_probing {
+            return Place::Out;
+        }
+        let way = match host.breaker.way(now) {
+            Way::ProbeAt(at) => at,
+            _ => now,
+        };
+        let in_flight = host.in_flight;
+        let due = due.max(way);
+        let due = if needs_budget && due <= now && !self.budget.is_hopeless(now) { self.budget.next_at(now) } else { due };
+        let limits = self.limits(id);
+        if !limits.has_room() {
+            self.block(id);
+            return Place::Out;
+        }
+        let at = due.max(limits.next_at(now));
+        if at > now { Place::Waiting(at) } else { Place::Ready { is_bold: limits.is_bold(), in_flight, turn: 0 } }
+    }
+
+    /// Notes that a host found no room in its group; alone it is placed anew by its own next event.
+    fn block(&mut self, id: usize) {
+        let host = self.host(id);
+        if let (Some(group), false) = (host.group, host.is_blocked) {
+            host.is_blocked = true;
+            self.groups.get_mut(group).blocked.push(id);
+        }
+    }
+
+    fn forgotten_at(&mut self, id: usize, now: Instant) -> Instant {
+        let broken = self.host(id).breaker.forgotten_at(now);
+        self.limits(id).forgotten_at(now).max(broken)
+    }
+
+    fn forget(&mut self, id: usize) {
+        if let Some(host) = self.hosts[id].take() {
+            self.by_key.remove(&host.key);
+            self.free.push(id);
+            if let Some(group) = host.group {
+                if host.is_blocked {
+                    self.groups.get_mut(group).blocked.retain(|blocked| *blocked != id);
+                }
+                self.groups.leave(group);
+            }
+        }
+    }
+}

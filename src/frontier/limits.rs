@@ -1,0 +1,104 @@
+//! What limits the requests of one host, or of all hosts that share its limits.
+
+use std::time::{Duration, Instant};
+
+use super::Settings;
+use crate::model::Asked;
+use crate::policy::adapt::{Change, Signal};
+use crate::policy::{Adapt, Pace, Rate};
+
+/// A host that has not answered yet is given this part of the places, so that one that hangs does not hold them all.
+const UNKNOWN_SHARE: usize = 10;
+
+/// How fast, how many at a time, and not before when.
+#[derive(Debug)]
+pub(super) struct Limits {
+    /// Requests in flight.
+    pub(super) in_flight: usize,
+    /// The most that the user allows.
+    per_host: usize,
+    /// What it has earned by answering: beyond that, others go first.
+    trust: usize,
+    first_trust: usize,
+    /// The server asked to be left alone until then.
+    pub(super) not_before: Instant,
+    /// And with this header.
+    pub(super) asked_by: Option<&'static str>,
+    pub(super) pace: Pace,
+    /// What it taught us; `None` where the user gave a rate, or does not want it.
+    pub(super) adapt: Option<Adapt>,
+}
+
+impl Limits {
+    /// Unused limits. Where there are rates, they are the pace; where there are none, the host sets it.
+    pub(super) fn new(settings: &Settings, rates: &[Rate], per_host: Option<usize>, now: Instant) -> Self {
+        let first_trust = (settings.permits / UNKNOWN_SHARE).max(1);
+        Self {
+            in_flight: 0,
+            per_host: per_host.or(settings.per_host).unwrap_or(usize::MAX),
+            trust: first_trust,
+            first_trust,
+            not_before: now,
+            asked_by: None,
+            pace: Pace::new(rates, settings.burst, now),
+            adapt: (settings.adapt && rates.is_empty()).then(|| Adapt::new(now)),
+        }
+    }
+
+    /// Whether one more request may be in flight.
+    pub(super) fn has_room(&self) -> bool {
+        self.in_flight < self.per_host && self.adapt.as_ref().is_none_or(|adapt| self.in_flight < adapt.most_in_flight())
+    }
+
+    /// Whether one more would be more than it has earned.
+    pub(super) fn is_bold(&self) -> bool {
+        self.in_flight >= self.trust
+    }
+
+    /// The earliest instant, `now` or later, at which a request may start.
+    pub(super) fn next_at(&self, now: Instant) -> Instant {
+        let adapted = self.adapt.as_ref().map_or(now, |adapt| adapt.next_at(now));
+        self.pace.next_at(now).max(self.not_before).max(adapted)
+    }
+
+    /// When nothing of it matters any more.
+    pub(super) fn forgotten_at(&self, now: Instant) -> Instant {
+        let adapted = self.adapt.as_ref().map_or(now, |adapt| adapt.forgettable_at(now));
+        self.pace.full_at(now).max(self.not_before).max(adapted)
+    }
+
+    /// A request starts.
+    pub(super) fn start(&mut self, now: Instant) {
+        self.in_flight += 1;
+        self.pace.take(now);
+        if let Some(adapt) = &mut self.adapt {
+            adapt.started(now);
+        }
+    }
+
+    /// A request ended; `None` says nothing about the host.
+    pub(super) fn settle(&mut self, signal: Option<Signal>, latency: Duration, now: Instant) -> Option<Change> {
+        self.in_flight -= 1;
+        match signal? {
+            Signal::Answered | Signal::Refused => self.trust = self.trust.saturating_add(1),
+            Signal::TimedOut | Signal::Unknown => self.trust = (self.trust / 2).max(self.first_trust),
+        }
+        self.adapt.as_mut()?.settled(signal?, latency, self.in_flight, now)
+    }
+
+    /// One rate more, which the host itself asks for.
+    pub(super) fn slow_down(&mut self, rate: Rate, now: Instant) {
+        self.pace.add(rate, now);
+    }
+
+    /// The server asked to be left alone; `wait` is what is obeyed of it. Answers whether that is news.
+    pub(super) fn hold_off(&mut self, asked: Asked, wait: Duration, now: Instant) -> bool {
+        let until = now + wait;
+        let is_news = until > self.not_before.max(now);
+        if is_news {
+            self.not_before = until;
+            self.asked_by = Some(asked.by);
+        }
+        is_news
+    }
+}
