@@ -14,6 +14,8 @@ use crate::model::{Ended, Status};
 pub(super) enum Cut {
     /// Nobody takes records any more.
     Output,
+    /// Targets are lost.
+    Broken,
     /// A stop that does not wait.
     Now,
     /// The output took nothing until the grace time was over.
@@ -72,6 +74,22 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
             self.settle(done);
         }
         self.workers.shutdown().await;
+    }
+
+    /// Ends the run when all that is left must wait until after the deadline: there is nothing to be waited for.
+    pub(super) fn foresee(&mut self, wake: Option<Instant>) {
+        let is_all = self.draining.is_none() && self.workers.is_empty() && self.intake.is_complete && !self.frontier.is_empty();
+        if let (true, Some(deadline), Some(wake)) = (is_all, self.deadline, wake)
+            && wake >= deadline
+        {
+            let census = self.frontier.census();
+            tracing::warn!(
+                targets = census.held as u64 + census.parked,
+                hosts = census.waiting_hosts,
+                "ending before the deadline: all targets that are left must wait until after it"
+            );
+            self.drain(Ended::Deadline);
+        }
     }
 
     pub(super) fn drain(&mut self, why: Ended) {

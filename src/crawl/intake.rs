@@ -19,6 +19,8 @@ pub(super) struct Intake {
     /// Filled up again when no more targets than this are held: a few at a time would wake the source for each.
     refill: usize,
     filling: bool,
+    /// The source said that it has more at hand.
+    has_more: bool,
     /// The window has never been full: until then start no request, unless the source has nothing at hand.
     gathering: Option<Instant>,
     /// Nothing more is taken.
@@ -38,6 +40,7 @@ impl Intake {
             targets,
             refill: window / 4 * 3,
             filling: true,
+            has_more: false,
             gathering,
             is_closed: false,
             read: 0,
@@ -53,6 +56,16 @@ impl Intake {
         }
         self.filling = !is_full && (self.filling || held <= self.refill);
         self.filling && !self.is_complete && !self.is_closed
+    }
+
+    /// Whether the list may be read on although the window is full.
+    pub(super) fn may_read_on(&self) -> bool {
+        !self.is_complete && !self.is_closed
+    }
+
+    /// Whether the source has more at hand, so that it is worth while to wait for it.
+    pub(super) fn has_more(&self) -> bool {
+        self.has_more && self.may_read_on()
     }
 
     /// What the source has at hand, if anything.
@@ -85,6 +98,7 @@ impl Intake {
     fn count(&mut self, read: Read) -> Option<Target> {
         self.read += 1;
         self.skipped += u64::from(read.target.is_none());
+        self.has_more = read.more;
         if !read.more {
             self.gathering = None;
         }

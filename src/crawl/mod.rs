@@ -5,13 +5,18 @@
 //! channels' ends carry the news: no more senders means the list is read, no more receiver means nobody wants records.
 
 mod ending;
+mod feed;
 mod intake;
 mod log;
+mod news;
 mod outbox;
+mod parking;
 mod settings;
 mod stop;
 mod worker;
 
+use std::collections::BTreeMap;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +31,13 @@ pub(crate) use self::ending::until;
 use self::intake::Intake;
 pub use self::outbox::ORDERED_WINDOW;
 use self::outbox::Outbox;
+use self::parking::Parking;
 pub use self::settings::{Crawled, Line, Settings};
 pub use self::stop::{Halt, Stop, Stopper, stop};
 use self::worker::{Shop, work};
 use crate::fetch::Fetch;
 use crate::frontier::{Frontier, Next};
-use crate::model::{Done, Ended, Outcome, Record, Status, Target, Ticket};
+use crate::model::{Done, Ended, Outcome, Purpose, Record, Slowed, Status, Ticket};
 
 /// How late a promised instant may be noticed and still be the one that counts. Timers have a grain (tokio's is a millisecond, rounded
 /// up); without this every request would push the schedule of its rate back a little, and 100 a second would be 90.
@@ -48,6 +54,7 @@ pub async fn crawl<F: Fetch>(
 ) -> Crawled {
     let now = Instant::now();
     let mut frontier = settings.frontier.clone();
+    frontier.permits = settings.concurrency;
     frontier.window = frontier.window.max(settings.concurrency.saturating_mul(2));
     let readers = std::thread::available_parallelism().map_or(1, usize::from);
     let Line { targets, total, records, fetch, extract, max_body, stop } = line;
@@ -63,6 +70,10 @@ pub async fn crawl<F: Fetch>(
         deadline: settings.deadline.and_then(|deadline| now.checked_add(deadline)),
         draining: None,
         starved: false,
+        parking: Parking::default(),
+        cannot_park: false,
+        broken: None,
+        slowed: BTreeMap::new(),
         did: Crawled::default(),
         settings,
         total,
@@ -72,7 +83,9 @@ pub async fn crawl<F: Fetch>(
     };
     crawl.run(gone).await;
     let Intake { read, skipped, is_complete, .. } = crawl.intake;
-    Crawled { read, skipped, input_complete: is_complete, ..crawl.did }
+    let slowed = crawl.slowed.into_values().collect();
+    let broken = crawl.broken.map(|error| error.to_string());
+    Crawled { read, skipped, input_complete: is_complete, slowed, broken, ..crawl.did }
 }
 
 struct Crawl<F, S> {
@@ -95,6 +108,13 @@ struct Crawl<F, S> {
     draining: Option<Instant>,
     /// The machine once had no room for a connection.
     starved: bool,
+    parking: Parking,
+    /// What was parked cannot be read back.
+    broken: Option<io::Error>,
+    /// The surplus of waiting hosts has no place left.
+    cannot_park: bool,
+    /// The hosts whose answers changed their pace, with the pace that they came to.
+    slowed: BTreeMap<Box<str>, Slowed>,
     status: S,
     did: Crawled,
 }
@@ -104,7 +124,11 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         tokio::pin!(gone);
         let cut = loop {
             self.take_in();
+            if self.broken.is_some() {
+                break Some(Cut::Broken);
+            }
             let wake = if self.draining.is_none() { self.start() } else { None };
+            self.foresee(wake);
             if let Err(cut) = self.deliver(gone.as_mut()).await {
                 break Some(cut);
             }
@@ -119,6 +143,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         self.workers.abort_all();
         match cut {
             Some(Cut::Output) => self.did.ended = Ended::OutputClosed,
+            Some(Cut::Broken) => self.did.ended = Ended::Broken,
             Some(Cut::Now) => self.did.ended = Ended::Stopped,
             Some(Cut::Blocked) => self.did.is_blocked = true,
             None => {
@@ -135,26 +160,6 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
     fn is_done(&self) -> bool {
         let nothing_to_come = self.draining.is_some() || (self.intake.is_complete && self.frontier.is_empty());
         nothing_to_come && self.workers.is_empty()
-    }
-
-    /// Takes in what the source has at hand, as far as there is room.
-    fn take_in(&mut self) {
-        while self.has_room()
-            && let Some(target) = self.intake.try_next()
-        {
-            self.take(target);
-        }
-    }
-
-    fn has_room(&mut self) -> bool {
-        let is_full = self.frontier.is_full() || !self.outbox.has_room();
-        self.intake.wants_more(self.frontier.census().held, is_full)
-    }
-
-    fn take(&mut self, target: Target) {
-        self.outbox.expect(target.index);
-        let now = self.now();
-        self.frontier.push(target, now);
     }
 
     /// Tells the time as the frontier is to see it: it never goes back.
@@ -178,6 +183,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
             return Some(until);
         }
         while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            self.unpark();
             match self.frontier.next(now.into_std()) {
                 Next::Go(ticket) => self.spawn(*ticket, permit),
                 Next::Refused(record) => {
@@ -195,7 +201,14 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
     }
 
     fn spawn(&mut self, ticket: Ticket, permit: OwnedSemaphorePermit) {
-        self.did.requests += 1;
+        match ticket.purpose {
+            Purpose::Page => self.did.requests += 1,
+            Purpose::Robots => {
+                self.did.requests += 1;
+                self.did.robots += 1;
+            }
+            Purpose::Address => {}
+        }
         let is_new = ticket.hops.is_empty() && !ticket.renewed && ticket.starved == 0;
         self.did.retries += u64::from(is_new && ticket.attempts > 1);
         log::request(&ticket);
@@ -244,6 +257,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
                 self.hear_of_starving(&done);
                 let now = self.now();
                 let record = self.frontier.settle(*done, now);
+                self.hear_news();
                 if let Some(failed) = failed {
                     failed.log(record.is_some());
                 }
@@ -280,7 +294,8 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
             read: self.intake.read,
             total: if self.intake.is_complete { Some(self.intake.read - self.intake.skipped) } else { self.total },
             in_flight,
-            queued: census.held.saturating_sub(in_flight + census.retrying),
+            queued: census.held.saturating_sub(in_flight + census.retrying)
+                + usize::try_from(census.parked).unwrap_or(usize::MAX),
             retrying: census.retrying,
             waiting_hosts: census.waiting_hosts,
             next_at: wake.map(Instant::into_std).or(census.next_at),

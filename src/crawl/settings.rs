@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use super::stop::Stop;
 use crate::extract::Extractor;
 use crate::frontier;
-use crate::model::{Ended, Read, Record};
+use crate::model::{Ended, Read, Record, Slowed};
 
 /// How the crawl works.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ pub struct Line<F> {
 }
 
 /// What a crawl did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Crawled {
     /// Targets taken in, skipped ones included.
     pub read: u64,
@@ -69,6 +69,12 @@ pub struct Crawled {
     pub skipped: u64,
     /// Requests sent.
     pub requests: u64,
+    /// Those of them that were for robots.txt files.
+    pub robots: u64,
+    /// The hosts whose answers changed their pace, with the pace that they came to.
+    pub slowed: Vec<Slowed>,
+    /// Why targets that had been parked could not be read back: the run broke.
+    pub broken: Option<String>,
     /// Attempts beyond the first of a target.
     pub retries: u64,
     /// Why it ended.

@@ -8,6 +8,7 @@ use super::*;
 use crate::extract::{self, Extractor};
 use crate::fetch::Reply;
 use crate::frontier;
+use crate::model::Target;
 use crate::model::{ErrorKind, Failure, Page, Read};
 
 /// Answers after some time, or never, as a function of the ticket says; counts what is in flight.
@@ -235,6 +236,7 @@ async fn when_nobody_takes_records_the_crawl_ends_and_the_source_hears_of_it() {
 #[tokio::test(start_paused = true)]
 async fn the_deadline_ends_it_and_what_waits_for_a_retry_is_left() {
     let mut settings = Settings { deadline: Some(Duration::from_secs(3)), ..settings(2) };
+    settings.frontier.seed = 7;
     settings.frontier.retry.retries = 9;
     settings.frontier.retry.backoff = Duration::from_secs(1000);
     settings.frontier.retry.max_backoff = Duration::from_secs(1000);
@@ -245,7 +247,7 @@ async fn the_deadline_ends_it_and_what_waits_for_a_retry_is_left() {
     let began = bench.began;
     let (records, crawled, _) = all(bench, urls(3)).await;
     assert_eq!((records.len(), crawled.read, crawled.ended), (2, 3, Ended::Deadline));
-    assert_eq!(began.elapsed(), Duration::from_secs(3));
+    assert!(began.elapsed() < Duration::from_secs(1), "what must wait until after the deadline is not waited for");
 }
 
 #[tokio::test(start_paused = true)]

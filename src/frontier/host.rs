@@ -17,6 +17,8 @@ pub(super) struct Host {
     pub(super) in_flight: usize,
     /// Its own limits; without a meaning where it shares those of a group.
     pub(super) limits: Limits,
+    /// When it had its last turn: of equals the one goes first that has waited the longest.
+    pub(super) turn: u64,
     /// The group whose limits it shares.
     pub(super) group: Option<usize>,
     /// It stands in its group's list of those that found no room.
@@ -76,6 +78,7 @@ impl Host {
             key,
             in_flight: 0,
             limits,
+            turn: 0,
             group: None,
             is_blocked: false,
             breaker: Breaker::default(),

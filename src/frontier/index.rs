@@ -95,6 +95,8 @@ impl Frontier {
         let rule = self.settings.hosts.rule(name, port);
         let rates = rule.rps.unwrap_or(&self.settings.host_rps);
         let mut host = Host::new(key.clone(), Limits::new(&self.settings, rates, rule.per_host, now));
+        host.turn = self.turn;
+        self.turn += 1;
         host.obeys = rule.robots.unwrap_or(self.settings.robots) == robots::Mode::Always;
         host.prelude = match self.settings.limit_by {
             LimitBy::Ip => Prelude::Address,
@@ -144,9 +146,10 @@ impl Frontier {
     }
 
     /// Places the hosts anew that found no room in a group.
-    pub(super) fn unblock(&mut self, id: usize, now: Instant) {
-        let Some(group) = self.hosts[id].as_ref().and_then(|host| host.group) else { return };
-        for blocked in std::mem::take(&mut self.groups.get_mut(group).blocked) {
+    pub(super) fn unblock(&mut self, group: usize, now: Instant) {
+        // It may be gone with its last member.
+        let blocked = self.groups.all[group].as_mut().map(|group| std::mem::take(&mut group.blocked));
+        for blocked in blocked.into_iter().flatten() {
             self.host(blocked).is_blocked = false;
             self.place(blocked, now);
         }
@@ -154,23 +157,11 @@ impl Frontier {
 
     /// Puts a host into the one index where it belongs at `now`, after anything about it has changed.
     pub(super) fn place(&mut self, id: usize, now: Instant) {
-        let turn = self.turn;
-        let new = self.belongs(id, now);
+        let place = self.belongs(id, now);
         let host = self.host(id);
         let old = host.place;
-        let place = match (old, new) {
-            // A host keeps its turn while nothing of it started: pushing to it must not send it back in the line.
-            (Place::Ready { is_bold, in_flight, turn }, Place::Ready { is_bold: bold, in_flight: flying, .. })
-                if (is_bold, in_flight) == (bold, flying) =>
-            {
-                Place::Ready { is_bold, in_flight, turn }
-            }
-            (_, Place::Ready { is_bold, in_flight, .. }) => Place::Ready { is_bold, in_flight, turn },
-            (_, new) => new,
-        };
         host.place = place;
         if old != place {
-            self.turn += 1;
             match old {
                 Place::Out => {}
                 Place::Ready { is_bold, in_flight, turn } => drop(self.ready.remove(&(is_bold, in_flight, turn, id))),
@@ -192,7 +183,7 @@ impl Frontier {
         }
     }
 
-    /// Where a host belongs at `now`. The turn of a ready one is not decided here.
+    /// Where a host belongs at `now`.
     fn belongs(&mut self, id: usize, now: Instant) -> Place {
         let host = self.host(id);
         let (is_busy, is_probing) = (host.in_flight > 0, host.breaker.way(now) == Way::Probing);
@@ -208,7 +199,7 @@ impl Frontier {
             Way::ProbeAt(at) => at,
             _ => now,
         };
-        let in_flight = host.in_flight;
+        let (in_flight, turn) = (host.in_flight, host.turn);
         let due = due.max(way);
         let due = if needs_budget && due <= now && !self.budget.is_hopeless(now) { self.budget.next_at(now) } else { due };
         let limits = self.limits(id);
@@ -217,7 +208,7 @@ impl Frontier {
             return Place::Out;
         }
         let at = due.max(limits.next_at(now));
-        if at > now { Place::Waiting(at) } else { Place::Ready { is_bold: limits.is_bold(), in_flight, turn: 0 } }
+        if at > now { Place::Waiting(at) } else { Place::Ready { is_bold: limits.is_bold(), in_flight, turn } }
     }
 
     /// Notes that a host found no room in its group; alone it is placed anew by its own next event.

@@ -10,6 +10,9 @@ use crate::policy::{Adapt, Pace, Rate};
 /// A host that has not answered yet is given this part of the places, so that one that hangs does not hold them all.
 const UNKNOWN_SHARE: usize = 10;
 
+/// A host that answers earns its places quickly: the list is read on when it has been silent for so long.
+pub(super) const PATIENCE: Duration = Duration::from_millis(100);
+
 /// How fast, how many at a time, and not before when.
 #[derive(Debug)]
 pub(super) struct Limits {
@@ -20,6 +23,8 @@ pub(super) struct Limits {
     /// What it has earned by answering: beyond that, others go first.
     trust: usize,
     first_trust: usize,
+    /// When it was heard of the last time.
+    heard_at: Instant,
     /// The server asked to be left alone until then.
     pub(super) not_before: Instant,
     /// And with this header.
@@ -38,6 +43,7 @@ impl Limits {
             per_host: per_host.or(settings.per_host).unwrap_or(usize::MAX),
             trust: first_trust,
             first_trust,
+            heard_at: now,
             not_before: now,
             asked_by: None,
             pace: Pace::new(rates, settings.burst, now),
@@ -53,6 +59,16 @@ impl Limits {
     /// Whether one more would be more than it has earned.
     pub(super) fn is_bold(&self) -> bool {
         self.in_flight >= self.trust
+    }
+
+    /// Whether it has just been given its first place.
+    pub(super) fn is_new(&self) -> bool {
+        self.in_flight == 1 && self.trust == self.first_trust
+    }
+
+    /// Until when it may be expected to earn more places soon.
+    pub(super) fn patience(&self) -> Instant {
+        self.heard_at + PATIENCE
     }
 
     /// The earliest instant, `now` or later, at which a request may start.
@@ -79,6 +95,7 @@ impl Limits {
     /// A request ended; `None` says nothing about the host.
     pub(super) fn settle(&mut self, signal: Option<Signal>, latency: Duration, now: Instant) -> Option<Change> {
         self.in_flight -= 1;
+        self.heard_at = now;
         match signal? {
             Signal::Answered | Signal::Refused => self.trust = self.trust.saturating_add(1),
             Signal::TimedOut | Signal::Unknown => self.trust = (self.trust / 2).max(self.first_trust),

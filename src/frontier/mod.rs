@@ -58,6 +58,8 @@ pub struct Frontier {
     waiting: BTreeSet<(Instant, usize)>,
     fading: BTreeSet<(Instant, usize)>,
     turn: u64,
+    /// When a host with more to do last earned a place, or a new one was given its first.
+    earned_at: Instant,
     run: Pace,
     budget: Budget,
     /// Nothing starts before this instant: the system had no room for a connection.
@@ -94,6 +96,7 @@ impl Frontier {
             waiting: BTreeSet::new(),
             fading: BTreeSet::new(),
             turn: 0,
+            earned_at: now,
             shelf: Shelf::default(),
             refused: VecDeque::new(),
             events: VecDeque::new(),
@@ -153,10 +156,20 @@ impl Frontier {
                 return Next::Refused(Box::new(record));
             }
             self.wake(now);
-            let first = self.ready.first().filter(|(is_bold, ..)| !(*is_bold && self.has_more));
-            let Some(&(.., id)) = first else {
-                return self.waiting.first().map_or(Next::Idle, |(at, _)| Next::Wait(*at));
+            let promised = self.waiting.first().map(|(at, _)| *at);
+            let Some(&(is_bold, .., id)) = self.ready.first() else {
+                return promised.map_or(Next::Idle, Next::Wait);
             };
+            if is_bold && self.by_key.len() > 1 && !self.has_more && self.earned_at + limits::PATIENCE > now {
+                // It leaves them to those who earn them.
+                let patience = self.earned_at + limits::PATIENCE;
+                return Next::Wait(promised.map_or(patience, |promised| promised.min(patience)));
+            }
+            if is_bold && self.has_more {
+                // It leaves the places to hosts that may come. When it goes on being silent the list is read on to find them.
+                let hungry = Some(self.patience()).filter(|hungry| *hungry > now);
+                return hungry.into_iter().chain(promised).min().map_or(Next::Idle, Next::Wait);
+            }
             let run_at = self.run.next_at(now).max(self.resume_at);
             if run_at > now {
                 return Next::Wait(run_at);
@@ -177,11 +190,9 @@ impl Frontier {
                 return None;
             }
         }
-        if matches!(self.host(id).prelude, Prelude::Address | Prelude::Robots) {
-            return Some(self.ask(id, now));
-        }
         let mut ticket = match self.host(id).pop_question(now) {
             Some(question) => question,
+            None if matches!(self.host(id).prelude, Prelude::Address | Prelude::Robots) => return Some(self.ask(id, now)),
             None => self.pop(id, now)?,
         };
         if let Err(reason) = self.may_fetch(&ticket) {
@@ -201,8 +212,15 @@ impl Frontier {
 
     /// Counts a request that starts.
     fn start(&mut self, id: usize, is_charged: bool, now: Instant) {
-        self.host(id).in_flight += 1;
+        let turn = self.turn;
+        self.turn += 1;
+        let host = self.host(id);
+        host.in_flight += 1;
+        host.turn = turn;
         self.limits(id).start(now);
+        if self.limits(id).is_new() {
+            self.earned_at = now;
+        }
         self.run.take(now);
         self.budget.start(is_charged, now);
         self.place(id, now);

@@ -24,6 +24,7 @@ impl Frontier {
     /// Takes a used ticket back. `None`: it goes on as a redirect's next hop or is tried again later, or it was no target's.
     pub fn settle(&mut self, done: Done, now: Instant) -> Option<Record> {
         let id = done.ticket.host;
+        let has_answered = !matches!(done.outcome, Outcome::Stale(_) | Outcome::Starved(_) | Outcome::Address(_));
         self.host(id).in_flight -= 1;
         let (purpose, is_target) = (done.ticket.purpose, done.ticket.purpose == Purpose::Page);
         if purpose != Purpose::Address {
@@ -41,8 +42,15 @@ impl Frontier {
             }
         };
         self.held -= usize::from(is_target && record.is_some());
+        let host = self.host(id);
+        if has_answered && (!host.is_empty() || host.parked > 0) {
+            self.earned_at = now;
+        }
+        let group = host.group;
         self.place(id, now);
-        self.unblock(id, now);
+        if let Some(group) = group {
+            self.unblock(group, now);
+        }
         record
     }
 

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use super::Frontier;
+use super::limits::Limits;
 use crate::model::Target;
 
 /// So many hosts with something queued are kept in sight at most while the list is read on: some 20 MB.
@@ -20,8 +21,17 @@ impl Frontier {
     /// Whether nothing in sight may go at `now` although the run's own rate allows it: then the list is worth reading on, full or not.
     pub fn is_hungry(&mut self, now: Instant) -> bool {
         self.wake(now);
-        let may_go = self.ready.first().is_some_and(|(is_bold, ..)| !is_bold);
+        let may_go = self.ready.first().is_some_and(|(is_bold, ..)| !is_bold || self.patience() > now);
         !may_go && self.by_key.len() < MOST_HOSTS && self.resume_at <= now && self.run.next_at(now) <= now
+    }
+
+    /// Until when the bold hosts that are ready, or the first few of them, may be expected to earn their places.
+    pub(super) fn patience(&self) -> Instant {
+        let limits = self.ready.iter().take(16).filter_map(|(.., id)| self.hosts[*id].as_ref()).map(|host| match host.group {
+            Some(group) => &self.groups.get(group).limits,
+            None => &host.limits,
+        });
+        limits.map(Limits::patience).max().expect("asked only when a host is ready")
     }
 
     /// Makes room in a full window: hands out the targets beyond those that each host keeps, each with its host's name. They are to be

@@ -19,7 +19,7 @@ pub use failure::{ErrorKind, Failure};
 pub use page::Page;
 pub use record::{Columns, Data, Record, Timestamp};
 pub use status::Status;
-pub use summary::{Ended, Summary};
+pub use summary::{Ended, Slowed, Summary};
 pub use target::{Input, Read, Target, UrlError, parse_url, redact, redact_text};
 pub use text::Clean;
 pub use ticket::{Done, Outcome, Past, Purpose, Row, Ticket};

@@ -13,7 +13,7 @@ use super::failure::ErrorKind;
 /// let summary = Summary { read: 1000, ok: 990, failed: 8, skipped: 2, ..Summary::default() };
 /// assert_eq!(summary.identity(), "in 1000 = ok 990 + failed 8 + skipped 2 + left 0");
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Summary {
     /// Targets read from the input.
     pub read: u64,
@@ -33,6 +33,10 @@ pub struct Summary {
     pub bytes: u64,
     /// Requests sent, with the hops of redirects, robots.txt files and retries.
     pub requests: u64,
+    /// Those of them that were for robots.txt files.
+    pub robots: u64,
+    /// The hosts whose answers changed their pace, by name; at most a thousand.
+    pub slowed: Vec<Slowed>,
     /// Attempts beyond the first of a target.
     pub retries: u64,
     /// How long the run took.
@@ -43,6 +47,19 @@ pub struct Summary {
     pub partial: Option<PathBuf>,
     /// The list was read to its end; if not, there may be targets that are in none of the counts.
     pub input_complete: bool,
+}
+
+/// A host whose answers changed its pace, and the pace that it came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slowed {
+    /// `host:port`, or what shared its limits.
+    pub host: Box<str>,
+    /// Requests a second; `None` for no bound.
+    pub rate: Option<f64>,
+    /// Requests in flight; `None` for no bound.
+    pub in_flight: Option<usize>,
+    /// Which signal changed it the last time.
+    pub why: &'static str,
 }
 
 /// Why a run ended.

@@ -50,6 +50,9 @@ impl Rules {
 pub fn is_unavailable(_failure: &crate::model::Failure) -> bool {
     true
 }
+pub fn product_token(agent: &str) -> &str {
+    agent
+}
 pub fn robots_url(url: &url::Url) -> url::Url {
     url.clone()
 }

@@ -34,6 +34,9 @@ pub enum Cause {
     /// The system has no thread for the source or the sink.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
+    /// Targets that had been put aside cannot be read back.
+    #[error("targets that waited in a temporary file cannot be read back: {0}")]
+    Parked(String),
     /// The source or the sink panicked.
     #[error("a bug in scrape: its {0} thread panicked")]
     Bug(&'static str),
@@ -47,7 +50,7 @@ impl Error {
             Cause::Extract(_) => true,
             Cause::Input(error) => error.is_usage(),
             Cause::Output(error) => error.is_usage(),
-            Cause::Client(_) | Cause::Thread(_) | Cause::Bug(_) => false,
+            Cause::Client(_) | Cause::Thread(_) | Cause::Parked(_) | Cause::Bug(_) => false,
         }
     }
 }

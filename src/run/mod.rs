@@ -21,6 +21,7 @@ use crate::crawl::{self, Crawled, Halt, Line, Stop, crawl, until};
 use crate::extract::{self, Extractor};
 use crate::fetch::{self, Fetcher};
 use crate::model::{Columns, Ended, Record, Status, Summary};
+use crate::policy::robots;
 use crate::sink::{self, Destination, End};
 use crate::source;
 
@@ -66,6 +67,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let began = Instant::now();
     let extract = Arc::new(Extractor::new(plan.extract)?);
     let max_body = plan.fetch.max_body;
+    let agent = robots::product_token(plan.fetch.user_agent.to_str().unwrap_or_default()).to_owned();
     let fetch = Fetcher::new(plan.fetch)?;
     let observe = Arc::new(Mutex::new(observe));
     let bound = plan.crawl.concurrency.saturating_mul(2).clamp(2, 1 << 16);
@@ -91,7 +93,9 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
         () = until(deadline) => return unbegun(Ended::Deadline),
     }
 
-    let settings = crawl::Settings { deadline: deadline.map(|at| at.saturating_duration_since(Instant::now())), ..plan.crawl };
+    let mut settings =
+        crawl::Settings { deadline: deadline.map(|at| at.saturating_duration_since(Instant::now())), ..plan.crawl };
+    settings.frontier.agent = agent;
     let grace = settings.grace;
     let line = Line { targets, total: opened.total, records, fetch, extract, max_body, stop: stop.clone() };
     let mut crawled = crawl(settings, line, |status| lock(&observe).status(status), gone).await;
@@ -101,6 +105,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let complete = crawled.ended == Ended::Finished && input.is_ok();
     let too_late = too_late(crawled.is_blocked, stop.clone(), deadline, grace);
     let (tally, written) = sink.finish(complete, too_late).await?;
+    let parked = crawled.broken.take().map_or(Ok(()), |error| Err(Cause::Parked(error)));
     let mut summary = sum_up(tally, crawled, began.elapsed());
     if summary.ended == Ended::Finished && summary.left > 0 {
         // The crawl was done, but its last records did not get out.
@@ -111,7 +116,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
         };
     }
     // The right-most error is the one that matters: it ended what stands left of it.
-    match written.map_err(Cause::Output).and(input) {
+    match written.map_err(Cause::Output).and(parked).and(input) {
         Ok(()) => Ok(summary),
         Err(cause) => {
             summary.ended = Ended::Broken;
@@ -143,10 +148,22 @@ async fn too_late(is_blocked: bool, mut stop: Stop, deadline: Option<Instant>, g
 }
 
 fn sum_up(tally: Tally, crawled: Crawled, elapsed: Duration) -> Summary {
-    let Crawled { read, skipped, requests, retries, ended, input_complete, .. } = crawled;
+    let Crawled { read, skipped, requests, robots, slowed, retries, ended, input_complete, .. } = crawled;
     let Summary { ok, failed, .. } = tally.0;
     // What was taken in and is in no other count was not finished.
-    Summary { read, skipped, requests, retries, ended, input_complete, elapsed, left: read - skipped - ok - failed, ..tally.0 }
+    Summary {
+        read,
+        skipped,
+        requests,
+        robots,
+        slowed,
+        retries,
+        ended,
+        input_complete,
+        elapsed,
+        left: read - skipped - ok - failed,
+        ..tally.0
+    }
 }
 
 fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
