@@ -8,6 +8,8 @@ mod ending;
 mod intake;
 mod log;
 mod outbox;
+#[cfg_attr(not(test), expect(dead_code, reason = "the frontier is about to park what has to wait"))]
+mod parking;
 mod settings;
 mod stop;
 mod worker;
