@@ -48,12 +48,12 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         if let Err(full) = self.parking.put(host, target) {
             if !std::mem::replace(&mut self.cannot_park, true) {
                 tracing::warn!(
-                    reason = %full.error,
-                    "no more room for targets that wait (set TMPDIR to another place): the list is read on when some of them are done"
+                    reason = %full,
+                    "no more room for targets that wait: the list is read on when some of them are done"
                 );
             }
             let now = self.now();
-            self.frontier.keep(host, full.target, now);
+            self.frontier.keep(host, *full.target, now);
         }
     }
 

@@ -70,7 +70,7 @@ pub async fn crawl<F: Fetch>(
         deadline: settings.deadline.and_then(|deadline| now.checked_add(deadline)),
         draining: None,
         starved: false,
-        parking: Parking::default(),
+        parking: Parking::new(),
         cannot_park: false,
         broken: None,
         slowed: BTreeMap::new(),

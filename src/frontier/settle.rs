@@ -43,10 +43,10 @@ impl Frontier {
         };
         self.held -= usize::from(is_target && record.is_some());
         let host = self.host(id);
-        if has_answered && (!host.is_empty() || host.parked > 0) {
+        let (group, has_more) = (host.group, !host.is_empty() || host.parked > 0);
+        if has_answered && has_more {
             self.earned_at = now;
         }
-        let group = host.group;
         self.place(id, now);
         if let Some(group) = group {
             self.unblock(group, now);

@@ -50,6 +50,11 @@ impl Target {
         Self { index, given: Some(given.into()), url: Err(Box::new(failure)), input }
     }
 
+    /// A valid target put together again. `given` is the URL as the input gave it, where that differs from the parsed one.
+    pub(crate) fn restored(index: u64, given: Option<&str>, url: Url, input: Option<Input>) -> Self {
+        Self { index, given: given.map(Into::into), url: Ok(url), input }
+    }
+
     /// The URL as the input gave it.
     #[must_use]
     pub fn given(&self) -> &str {
