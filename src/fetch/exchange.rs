@@ -14,7 +14,7 @@ use super::client::Fetcher;
 use super::dial::{self, Dial};
 use super::{Fetch, Reply, error};
 use crate::model::{Asked, ErrorKind, Failure, Page, Ticket};
-use crate::policy::retry_after;
+use crate::policy::asked;
 
 /// As much of an answer that nobody wants is read so that its connection can be used again.
 const DRAIN_BYTES: u64 = 16 << 10;
@@ -89,18 +89,18 @@ fn without_credentials(mut url: Url) -> Url {
     url
 }
 
-/// A failure with what its response said. `Retry-After` counts where the status is the failure: a page that was sent is no refusal.
+/// A failure with what its response said.
 fn answered(response: &Response, failure: Failure) -> Failure {
-    let refused = failure.kind == ErrorKind::HttpStatus;
-    let mut waits = response.headers().get_all(header::RETRY_AFTER).iter();
-    // Two that differ say nothing.
-    let wait = waits.next().filter(|first| refused && waits.all(|other| other == *first)).and_then(|value| value.to_str().ok());
     Failure {
         status: Some(response.status().as_u16()),
         content_type: content_type(response),
-        asked: wait.and_then(|value| retry_after(value, SystemTime::now())).map(|wait| Asked { wait, by: "Retry-After" }),
+        asked: asked_by(response),
         ..failure
     }
+}
+
+fn asked_by(response: &Response) -> Option<Asked> {
+    asked(response.status().as_u16(), response.headers(), SystemTime::now())
 }
 
 fn content_type(response: &Response) -> Option<String> {
@@ -151,7 +151,7 @@ async fn read(mut response: Response, max: u64, limits: &mut Limits, mut timer: 
         status: response.status().as_u16(),
         content_type: content_type(&response),
         codings: super::body::codings(response.headers()),
-        asked: None,
+        asked: asked_by(&response),
         url: without_credentials(response.url().clone()),
         body,
     })

@@ -114,13 +114,13 @@ impl Frontier {
                         ticket.attempts += 1;
                         self.again(ticket, now + wait, false, now);
                     }
-                    Verdict::GiveUp if robots::is_unavailable(&failure) => {
-                        self.shelve(ticket.asks_for, Rules::allow_all(), What::NoRobots, now);
-                    }
-                    Verdict::GiveUp => {
-                        let reason = failure.message;
-                        self.shelve(ticket.asks_for, Rules::unreachable(&reason), What::RobotsUnreachable(reason), now);
-                    }
+                    Verdict::GiveUp => match robots::outcome(&failure) {
+                        robots::Verdict::AllowAll => self.shelve(ticket.asks_for, Rules::allow_all(), What::NoRobots, now),
+                        robots::Verdict::Unreachable(reason) => {
+                            let rules = Rules::unreachable(&reason);
+                            self.shelve(ticket.asks_for, rules, What::RobotsUnreachable(reason), now);
+                        }
+                    },
                 }
             }
             Outcome::Row(_) | Outcome::Address(_) => {

@@ -72,7 +72,7 @@ impl Frontier {
             self.events.push_back(Event { host, what: What::Adapted(change) });
         }
         let asked = match &done.outcome {
-            Outcome::Failed(failure) => failure.asked.filter(|_| self.settings.retry.heeds(failure)),
+            Outcome::Failed(failure) => failure.asked.filter(|asked| self.settings.retry.heeds(failure, asked)),
             _ => done.asked,
         };
         if let Some(asked) = asked {

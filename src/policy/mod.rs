@@ -1,8 +1,9 @@
 //! Verdicts without a clock, a socket or a runtime: time is an argument, the answer is a value.
 //!
-//! Asked by the frontier (how fast may a host go, is this failure tried again) and by fetch (what does `Retry-After` say).
+//! Asked by the frontier (how fast may a host go, is this failure tried again) and by fetch (what does an answer ask for).
 
 pub mod adapt;
+pub mod asked;
 pub mod breaker;
 pub mod budget;
 pub mod hosts;
@@ -12,9 +13,10 @@ pub mod retry;
 pub mod robots;
 
 pub use adapt::Adapt;
+pub use asked::{asked, retry_after};
 pub use breaker::Breaker;
 pub use budget::{Budget, Share, ShareError};
 pub use hosts::HostRules;
 pub use limit_by::LimitBy;
 pub use pace::{Pace, Rate, RateError};
-pub use retry::{RetryOn, RetryOnError, Verdict, retry_after};
+pub use retry::{RetryOn, RetryOnError, Verdict};

@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use crate::model::{ErrorKind, Failure};
+use super::asked::RETRY_AFTER;
+use crate::model::{Asked, ErrorKind, Failure};
 
 /// How often and how late a target is tried again.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,17 +56,18 @@ impl Settings {
         Verdict::Again(backoff.max(self.host_wait(failure)))
     }
 
-    /// How long the whole host is left alone because of this failure: its `Retry-After`, at most `max_wait`, where the status is one
-    /// that is about the host (429, 503) or is tried again. A page that is gone says nothing about the others.
+    /// How long the whole host is left alone because of this failure, at most `max_wait`. A spent quota is the host's whatever the
+    /// status is. A `Retry-After` counts where the status is one that is about the host (429, 503) or is tried again: a page that
+    /// is gone says nothing about the others.
     #[must_use]
     pub fn host_wait(&self, failure: &Failure) -> Duration {
-        failure.asked.filter(|_| self.heeds(failure)).map_or(Duration::ZERO, |asked| asked.wait.min(self.max_wait))
+        failure.asked.filter(|asked| self.heeds(failure, asked)).map_or(Duration::ZERO, |asked| asked.wait.min(self.max_wait))
     }
 
-    /// Whether a failure speaks for its host, so that what is asked with it is heeded.
+    /// Whether what is asked with a failure is heeded by the whole host.
     #[must_use]
-    pub fn heeds(&self, failure: &Failure) -> bool {
-        matches!(failure.status, Some(429 | 503)) || self.on.includes(failure)
+    pub fn heeds(&self, failure: &Failure, asked: &Asked) -> bool {
+        matches!(failure.status, Some(429 | 503)) || self.on.includes(failure) || asked.by != RETRY_AFTER
     }
 }
 
@@ -153,32 +155,12 @@ pub fn statuses(item: &str) -> Option<RangeInclusive<u16>> {
     (from <= to).then_some(from..=to)
 }
 
-/// Reads `Retry-After` (RFC 9110, section 10.2.3): seconds, or one of the three HTTP-date forms. What is neither is `None`, a date
-/// that has passed is zero, and no number is too large.
-///
-/// ```
-/// use std::time::{Duration, SystemTime};
-/// use scrape::policy::retry_after;
-/// let now = SystemTime::UNIX_EPOCH;
-/// assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
-/// assert_eq!(retry_after("Thu, 01 Jan 1970 00:01:00 GMT", now), Some(Duration::from_secs(60)));
-/// assert_eq!(retry_after("-5", now), None);
-/// ```
-#[must_use]
-pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
-    let value = value.trim();
-    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than a number holds is a wait for ever, which `max_wait` clamps.
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::from(u32::MAX))));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(now).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
-    use crate::model::Asked;
+    use crate::policy::retry_after;
     use proptest::prelude::*;
 
     fn asked(wait: Option<Duration>) -> Option<Asked> {
@@ -236,20 +218,8 @@ mod tests {
         assert_eq!(settings.host_wait(&busy(7)), Duration::from_secs(7));
         let gone = Failure { asked: asked(Some(Duration::from_secs(7))), ..status(404) };
         assert_eq!(settings.host_wait(&gone), Duration::ZERO);
-    }
-
-    #[test]
-    fn retry_after_is_read_in_all_its_forms() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        for date in ["Sun, 06 Nov 1994 08:50:37 GMT", "Sunday, 06-Nov-94 08:50:37 GMT", "Sun Nov  6 08:50:37 1994"] {
-            assert_eq!(retry_after(date, now), Some(Duration::from_mins(1)), "{date}");
-        }
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:00:00 GMT", now), Some(Duration::ZERO));
-        assert_eq!(retry_after(" 3 ", now), Some(Duration::from_secs(3)));
-        assert!(retry_after("99999999999999999999999999", now).is_some_and(|wait| wait > Duration::from_hours(8760)));
-        for garbage in ["", "-1", "1.5", "soon", "1, 2", "0x10"] {
-            assert_eq!(retry_after(garbage, now), None, "{garbage}");
-        }
+        let spent = Failure { asked: Some(Asked { wait: Duration::from_secs(7), by: "X-RateLimit-Reset" }), ..status(404) };
+        assert_eq!(settings.host_wait(&spent), Duration::from_secs(7));
     }
 
     #[test]
