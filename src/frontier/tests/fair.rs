@@ -129,14 +129,15 @@ proptest! {
         paced in prop::collection::vec((1_usize..60, 1_u64..100, 200_u64..2000), 1..6),
         permits in 10_usize..30,
         window in 20_usize..300,
-        order in 0_u8..3,
+        is_sorted in any::<bool>(),
     ) {
         let free = free.iter().map(|(targets, latency)| Load { targets: *targets, latency: MS * *latency as u32, every: None, hangs: false });
         let paced = paced.iter().map(|(targets, latency, every)| {
             Load { targets: *targets, latency: MS * *latency as u32, every: Some(MS * *every as u32), hangs: false }
         });
         let loads: Vec<Load> = paced.chain(free).collect();
-        compare(&loads, order, permits, window)?;
+        // A host that is named only at the end of a list longer than the window cannot be begun earlier.
+        compare(&loads, if is_sorted { 0 } else { 2 }, permits, window)?;
     }
 }
 
