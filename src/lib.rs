@@ -40,6 +40,7 @@ pub mod crawl;
 pub mod extract;
 pub mod fetch;
 pub mod frontier;
+pub mod ledger;
 pub mod model;
 pub mod policy;
 pub mod run;
