@@ -5,13 +5,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::extract::Extractor;
-use crate::fetch::{self, Fetch, Reply};
-use crate::model::{Done, ErrorKind, Failure, Outcome, Page, Row, Ticket};
+use crate::fetch::{self, Cap, Fetch, Reply};
+use crate::model::{Done, ErrorKind, Failure, Outcome, Page, Purpose, Row, Ticket};
+use crate::policy::robots;
 
 /// Pages up to this many bytes as received are read where they arrive: handing them over costs more than they hold up the sockets.
 const INLINE_BYTES: usize = 8 << 10;
@@ -33,6 +35,10 @@ pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket) -> Done {
     let (elapsed, at) = (started.elapsed(), SystemTime::now());
     let mut asked = None;
     let outcome = match fetched {
+        Ok(Ok(Reply::Page(mut page))) if ticket.purpose == Purpose::Robots => {
+            asked = page.asked.take();
+            unpacked(page).map_or_else(Outcome::Failed, Outcome::Robots)
+        }
         Ok(Ok(Reply::Page(mut page))) => {
             asked = page.asked.take();
             read(&shop, page).await.map_or_else(Outcome::Failed, Outcome::Row)
@@ -65,12 +71,20 @@ async fn read<F: Fetch>(shop: &Arc<Shop<F>>, page: Page) -> Result<Row, Failure>
 }
 
 fn digest(extract: &Extractor, mut page: Page, max_body: u64) -> Result<Row, Failure> {
-    let digest = || {
-        fetch::decode(&mut page, max_body)?;
+    guarded(|| {
+        fetch::decode(&mut page, Cap::Refuse(max_body))?;
         let data = extract.run(&page)?;
         Ok(Row { status: page.status, content_type: page.content_type.take(), bytes: page.body.len() as u64, data })
-    };
-    std::panic::catch_unwind(AssertUnwindSafe(digest)).unwrap_or_else(|panic| Err(internal(&*panic)))
+    })
+}
+
+/// The text of a robots.txt, as much of it as counts and a byte that tells whether there is more.
+fn unpacked(mut page: Page) -> Result<Bytes, Failure> {
+    guarded(|| fetch::decode(&mut page, Cap::Cut(robots::MAX_BYTES + 1)).map(|()| page.body))
+}
+
+fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(internal(&*panic)))
 }
 
 /// A panic is a bug of ours in one page: that page's row, and the run goes on.
@@ -78,4 +92,64 @@ fn internal(panic: &(dyn Any + Send)) -> Failure {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref().copied());
     let text = text.unwrap_or("a panic without a message");
     Failure::new(ErrorKind::Internal, format!("a bug in scrape, please report it with this URL: {text}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::extract;
+    use crate::model::Target;
+
+    /// Answers everything with one page.
+    struct Same(Page);
+
+    impl Fetch for Same {
+        async fn fetch(&self, _: &Ticket) -> Result<Reply, Failure> {
+            Ok(Reply::Page(self.0.clone()))
+        }
+    }
+
+    /// What a ticket for a robots.txt comes to, when this is what it is answered with.
+    async fn robots_txt(body: Vec<u8>, coding: Option<&str>) -> Outcome {
+        let target = Target::new(1, "http://a.example/x", "test", None);
+        let url = robots::robots_url(target.url.as_ref().unwrap());
+        let codings = coding.map(str::to_owned).into_iter().collect();
+        let page = Page { url: url.clone(), status: 200, content_type: None, body: body.into(), codings, asked: None };
+        let extract = Arc::new(Extractor::new(extract::Settings::default()).unwrap());
+        let shop = Shop { fetch: Same(page), extract, max_body: 1, readers: Semaphore::new(1) };
+        let ticket = Ticket {
+            target,
+            purpose: Purpose::Robots,
+            url,
+            attempts: 1,
+            hops: Vec::new(),
+            spent: Duration::ZERO,
+            last_status: None,
+            renewed: false,
+            starved: 0,
+            is_last: false,
+            host: 0,
+        };
+        work(Arc::new(shop), ticket).await.outcome
+    }
+
+    fn packed(text: &[u8]) -> Vec<u8> {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gzip.write_all(text).unwrap();
+        gzip.finish().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_robots_txt_is_unpacked_and_nothing_is_extracted_from_it() {
+        let text = b"User-agent: *\nDisallow: /";
+        assert!(matches!(robots_txt(text.to_vec(), None).await, Outcome::Robots(body) if body == text[..]));
+        assert!(matches!(robots_txt(packed(text), Some("gzip")).await, Outcome::Robots(body) if body == text[..]));
+        let bomb = packed(&vec![b'a'; 5_000_000]);
+        assert!(matches!(robots_txt(bomb, Some("gzip")).await, Outcome::Robots(body) if body.len() == robots::MAX_BYTES + 1));
+        let damaged = robots_txt(text.to_vec(), Some("gzip")).await;
+        assert!(matches!(damaged, Outcome::Failed(failure) if failure.kind == ErrorKind::Decode));
+    }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use http::{HeaderMap, header};
 
+use super::Cap;
 use crate::model::{ErrorKind, Failure, Page};
 
 /// More codings than anybody applies on purpose.
@@ -19,11 +20,11 @@ pub(super) fn codings(headers: &HeaderMap) -> Vec<String> {
     names.filter(|name| !name.is_empty() && name != "identity").collect()
 }
 
-/// Undoes a page's content codings in place. Plain computation, at most `max` bytes of it.
+/// Undoes a page's content codings in place. Plain computation, of at most as many bytes as the cap holds.
 ///
 /// # Errors
-/// `too_large` beyond `max` bytes; `decode` where a coding is unknown, or its data truncated, damaged or not of that coding at all.
-pub fn decode(page: &mut Page, max: u64) -> Result<(), Failure> {
+/// `too_large` beyond a cap that refuses; `decode` where a coding is unknown, or its data truncated, damaged or not of that coding at all.
+pub fn decode(page: &mut Page, cap: Cap) -> Result<(), Failure> {
     let fail = |kind, message, page: &Page| {
         Err(Failure { status: Some(page.status), content_type: page.content_type.clone(), ..Failure::new(kind, message) })
     };
@@ -35,15 +36,18 @@ pub fn decode(page: &mut Page, max: u64) -> Result<(), Failure> {
         if page.body.is_empty() {
             continue; // an empty body is empty in every coding
         }
-        match undo(&coding, &page.body, max) {
-            Ok(body) if body.len() as u64 > max => {
+        match (undo(&coding, &page.body, cap.bytes()), cap) {
+            (Ok(body), Cap::Refuse(max)) if body.len() as u64 > max => {
                 let message =
                     format!("the body unpacks ({coding}) to more than --max-body ({max} bytes): raise it if the page is wanted");
                 return fail(ErrorKind::TooLarge, message, page);
             }
-            Ok(body) => page.body = body.into(),
-            Err(error) => return fail(ErrorKind::Decode, format!("the body is no whole {coding} data: {error}"), page),
+            (Ok(body), _) => page.body = body.into(),
+            (Err(error), _) => return fail(ErrorKind::Decode, format!("the body is no whole {coding} data: {error}"), page),
         }
+    }
+    if let Cap::Cut(max) = cap {
+        page.body.truncate(max);
     }
     Ok(())
 }
@@ -110,7 +114,7 @@ mod tests {
 
     fn decoded(codings: &str, body: Vec<u8>) -> Result<Vec<u8>, ErrorKind> {
         let mut page = page(codings, body);
-        decode(&mut page, 100_000).map(|()| page.body.to_vec()).map_err(|failure| failure.kind)
+        decode(&mut page, Cap::Refuse(100_000)).map(|()| page.body.to_vec()).map_err(|failure| failure.kind)
     }
 
     fn packed(coding: &str, data: &[u8]) -> Vec<u8> {
@@ -202,10 +206,23 @@ mod tests {
     }
 
     #[test]
+    fn where_a_beginning_is_wanted_the_rest_is_dropped() {
+        let text: Vec<u8> = (0..100_000).map(|_| fastrand::u8(..)).collect();
+        for (coding, name) in [("gzip", "gzip"), ("zlib", "deflate"), ("raw", "deflate"), ("zstd", "zstd")] {
+            let mut whole = page(name, packed(coding, &text));
+            assert_eq!(decode(&mut whole, Cap::Cut(1000)).map(|()| whole.body), Ok(text[..1000].to_vec().into()), "{coding}");
+        }
+        let mut plain = Page { codings: Vec::new(), ..page("", text.clone()) };
+        assert_eq!(decode(&mut plain, Cap::Cut(1000)).map(|()| plain.body.len()), Ok(1000));
+        let mut short = page("gzip", packed("gzip", TEXT));
+        assert_eq!(decode(&mut short, Cap::Cut(1000)).map(|()| short.body), Ok(TEXT.into()));
+    }
+
+    #[test]
     fn the_largest_cap_is_no_cap() {
         for (coding, name) in [("gzip", "gzip"), ("zlib", "deflate"), ("zstd", "zstd")] {
             let mut page = page(name, packed(coding, TEXT));
-            assert_eq!(decode(&mut page, u64::MAX).map(|()| page.body), Ok(TEXT.into()), "{coding}");
+            assert_eq!(decode(&mut page, Cap::Refuse(u64::MAX)).map(|()| page.body), Ok(TEXT.into()), "{coding}");
         }
     }
 

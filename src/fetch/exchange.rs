@@ -12,9 +12,9 @@ use url::Url;
 
 use super::client::Fetcher;
 use super::dial::{self, Dial};
-use super::{Fetch, Reply, error};
-use crate::model::{Asked, ErrorKind, Failure, Page, Ticket};
-use crate::policy::asked;
+use super::{Cap, Fetch, Reply, error};
+use crate::model::{Asked, ErrorKind, Failure, Page, Purpose, Ticket};
+use crate::policy::{asked, robots};
 
 /// As much of an answer that nobody wants is read so that its connection can be used again.
 const DRAIN_BYTES: u64 = 16 << 10;
@@ -37,8 +37,13 @@ async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -
         Err(error) => return error::before_head(&error, dial::state().is_reused(), &ticket.url, settings),
     };
     let status = sent.status();
-    if settings.accept.iter().any(|range| range.contains(&status.as_u16())) {
-        return read(sent, settings.max_body, &mut limits, timer.as_mut()).await.map(Reply::Page);
+    // What --accept and --max-body say is meant for pages. One byte more than counts tells that a robots.txt goes on.
+    let (is_accepted, cap) = match ticket.purpose {
+        Purpose::Robots => (status.is_success(), Cap::Cut(robots::MAX_BYTES + 1)),
+        _ => (settings.accept.iter().any(|range| range.contains(&status.as_u16())), Cap::Refuse(settings.max_body)),
+    };
+    if is_accepted {
+        return read(sent, cap, &mut limits, timer.as_mut()).await.map(Reply::Page);
     }
     let reply = refuse(&sent);
     drain(sent, &limits).await;
@@ -108,18 +113,18 @@ fn content_type(response: &Response) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-/// Reads an accepted answer to its end.
-async fn read(mut response: Response, max: u64, limits: &mut Limits, mut timer: Pin<&mut Sleep>) -> Result<Page, Failure> {
-    if response.status() == StatusCode::PARTIAL_CONTENT {
+/// Reads an accepted answer to its end, or as far as it is wanted.
+async fn read(mut response: Response, cap: Cap, limits: &mut Limits, mut timer: Pin<&mut Sleep>) -> Result<Page, Failure> {
+    if response.status() == StatusCode::PARTIAL_CONTENT && matches!(cap, Cap::Refuse(_)) {
         let failure = Failure::new(ErrorKind::Protocol, "the server answered 206 Partial Content, which was not asked for");
         return Err(answered(&response, failure));
     }
     let too_large = |response: &Response, what: String| {
-        let message = format!("{what}, more than --max-body ({max} bytes): raise it if the page is wanted");
+        let message = format!("{what}, more than --max-body ({} bytes): raise it if the page is wanted", cap.bytes());
         Err(answered(response, Failure::new(ErrorKind::TooLarge, message)))
     };
     let announced = response.content_length().unwrap_or(0);
-    if announced > max {
+    if matches!(cap, Cap::Refuse(max) if announced > max) {
         return too_large(&response, format!("the server announced {announced} bytes"));
     }
     // A body that came in one piece is that piece; only more pieces are copied together. What the server announces is believed only
@@ -133,18 +138,22 @@ async fn read(mut response: Response, max: u64, limits: &mut Limits, mut timer: 
             Err(failure) => return Err(answered(&response, failure)),
         };
         let Some(chunk) = chunk else { break };
-        if (so_far + chunk.len()) as u64 > max {
+        let is_enough = (so_far + chunk.len()) as u64 > cap.bytes();
+        if is_enough && matches!(cap, Cap::Refuse(_)) {
             return too_large(&response, "the body goes on".to_owned());
         }
         if so_far == 0 {
             first = chunk;
-            continue;
+        } else {
+            if joined.is_empty() {
+                joined.reserve(usize::try_from(announced.min(256 << 10)).unwrap_or(0));
+                joined.extend_from_slice(&first);
+            }
+            joined.extend_from_slice(&chunk);
         }
-        if joined.is_empty() {
-            joined.reserve(usize::try_from(announced.min(256 << 10)).unwrap_or(0));
-            joined.extend_from_slice(&first);
+        if is_enough {
+            break;
         }
-        joined.extend_from_slice(&chunk);
     }
     let body = if joined.is_empty() { first } else { joined.into() };
     Ok(Page {
@@ -242,3 +251,6 @@ impl Limits {
         Failure::new(ErrorKind::Timeout, format!("{doing} within --timeout ({:?})", self.timeout))
     }
 }
+
+#[cfg(test)]
+mod tests;

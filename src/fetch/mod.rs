@@ -55,6 +55,25 @@ impl Default for Settings {
     }
 }
 
+/// How much of a body is wanted, in bytes, and what becomes of one that is longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cap {
+    /// It is refused as too large.
+    Refuse(u64),
+    /// Its beginning is enough.
+    Cut(usize),
+}
+
+impl Cap {
+    /// A byte more than this is too much.
+    const fn bytes(self) -> u64 {
+        match self {
+            Self::Refuse(max) => max,
+            Self::Cut(max) => max as u64,
+        }
+    }
+}
+
 /// What one request was answered with.
 #[derive(Debug)]
 pub enum Reply {

@@ -101,7 +101,8 @@ impl Ticket {
     /// Whether the URL is of the origin (scheme, host, port) that the input named, so that what was given for it may be sent.
     #[must_use]
     pub fn is_same_origin(&self) -> bool {
-        self.hops.is_empty() || self.target.url.as_ref().is_ok_and(|own| own.origin() == self.url.origin())
+        let is_as_listed = self.purpose == Purpose::Page && self.hops.is_empty();
+        is_as_listed || self.target.url.as_ref().is_ok_and(|own| own.origin() == self.url.origin())
     }
 }
 
