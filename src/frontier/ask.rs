@@ -132,19 +132,25 @@ impl Frontier {
 
     /// Knows a host's rules from now on, and lets its targets go.
     fn shelve(&mut self, id: usize, rules: Rules, what: What, now: Instant) {
-        let delay = rules.crawl_delay();
         let key = self.hosts_key(id);
         self.shelf.put(&key, rules);
         self.events.push_back(Event { host: key.into(), what });
         self.host(id).prelude = Prelude::Done;
-        if let Some(rate) = delay.and_then(Rate::every) {
-            self.limits(id).slow_down(rate, now);
-        }
+        self.obey_delay(id, now);
         self.place(id, now);
     }
 
+    /// Keeps the delay that a host's robots.txt asks for from now on.
+    pub(super) fn obey_delay(&mut self, id: usize, now: Instant) {
+        let host = self.hosts[id].as_ref().filter(|host| host.obeys);
+        let rules = host.and_then(|host| self.shelf.get(&host.key));
+        if let Some(rate) = rules.and_then(Rules::crawl_delay).and_then(Rate::every) {
+            self.limits(id).slow_down(rate, now);
+        }
+    }
+
     /// What is known of a host's robots.txt from an earlier run.
-    pub fn recall_robots(&mut self, host: &str, text: Option<&[u8]>) {
+    pub(super) fn recall_robots(&mut self, host: &str, text: Option<&[u8]>) {
         let rules = text.map_or_else(Rules::allow_all, |text| Rules::parse(text, &self.settings.agent));
         self.shelf.put(host, rules);
     }

@@ -99,6 +99,15 @@ impl Host {
         self.urgent.push_back(ticket);
     }
 
+    /// Takes a ticket back that was popped and did not start.
+    pub(super) fn put_back(&mut self, ticket: Ticket, now: Instant) {
+        if ticket.purpose == Purpose::Robots {
+            self.questions.push_front((now, ticket));
+        } else {
+            self.urgent.push_front(ticket);
+        }
+    }
+
     /// Queues a robots.txt that is due at an instant.
     pub(super) fn push_question(&mut self, at: Instant, ticket: Ticket) {
         self.questions.push_back((at, ticket));

@@ -10,7 +10,7 @@ use super::Frontier;
 use super::host::{Host, Place, Prelude};
 use super::limits::Limits;
 use crate::policy::breaker::Way;
-use crate::policy::{LimitBy, robots};
+use crate::policy::{LimitBy, limit_by, robots};
 
 /// Hosts that share their limits.
 #[derive(Debug, Default)]
@@ -110,11 +110,11 @@ impl Frontier {
             self.hosts[id] = Some(host);
         }
         self.by_key.insert(key, id);
-        if self.settings.limit_by == LimitBy::Site
-            && let Some(host) = url.host()
-        {
-            let site = crate::policy::limit_by::site(&host).to_owned();
-            self.join(id, &site, now);
+        if self.settings.limit_by == LimitBy::Site {
+            self.join(id, limit_by::site(url), now);
+        }
+        if self.host(id).prelude == Prelude::Done {
+            self.obey_delay(id, now);
         }
         id
     }

@@ -29,7 +29,12 @@ pub(super) struct Limits {
     pub(super) not_before: Instant,
     /// And with this header.
     pub(super) asked_by: Option<&'static str>,
+    /// Other runs have what is left of its rates until then.
+    pub(super) others_until: Instant,
     pub(super) pace: Pace,
+    /// Its own rates, where they are not those of all hosts, and what it asks for itself.
+    own_rates: Option<Box<[Rate]>>,
+    own_delay: Option<Rate>,
     /// What it taught us; `None` where the user gave a rate, or does not want it.
     pub(super) adapt: Option<Adapt>,
 }
@@ -46,6 +51,9 @@ impl Limits {
             heard_at: now,
             not_before: now,
             asked_by: None,
+            others_until: now,
+            own_rates: (rates != settings.host_rps).then(|| rates.into()),
+            own_delay: None,
             pace: Pace::new(rates, settings.burst, now),
             adapt: (settings.adapt && rates.is_empty()).then(|| Adapt::new(now)),
         }
@@ -74,7 +82,20 @@ impl Limits {
     /// The earliest instant, `now` or later, at which a request may start.
     pub(super) fn next_at(&self, now: Instant) -> Instant {
         let adapted = self.adapt.as_ref().map_or(now, |adapt| adapt.next_at(now));
-        self.pace.next_at(now).max(self.not_before).max(adapted)
+        self.pace.next_at(now).max(self.not_before).max(self.others_until).max(adapted)
+    }
+
+    /// The rates that hold, where `given` are those of all hosts.
+    pub(super) fn rates(&self, given: &[Rate]) -> Vec<Rate> {
+        let learned = self.adapt.as_ref().and_then(Adapt::rate).filter(|rate| *rate > 0.0);
+        let learned = learned.and_then(|rate| Duration::try_from_secs_f64(rate.recip()).ok()).and_then(Rate::every);
+        let own = self.own_rates.as_deref().unwrap_or(given).iter().copied();
+        own.chain(self.own_delay).chain(learned).collect()
+    }
+
+    /// The most in flight that the user allows, where that is a limit.
+    pub(super) fn given_per_host(&self) -> Option<usize> {
+        (self.per_host < usize::MAX).then_some(self.per_host)
     }
 
     /// When nothing of it matters any more.
@@ -105,6 +126,7 @@ impl Limits {
 
     /// One rate more, which the host itself asks for.
     pub(super) fn slow_down(&mut self, rate: Rate, now: Instant) {
+        self.own_delay = Some(rate);
         self.pace.add(rate, now);
     }
 

@@ -6,6 +6,7 @@
 
 mod ask;
 mod event;
+mod gate;
 mod host;
 mod index;
 mod limits;
@@ -19,6 +20,7 @@ use std::time::Instant;
 
 use self::ask::Shelf;
 pub use self::event::{Event, What};
+pub use self::gate::{Gate, Recalled, Start};
 use self::host::{Host, Prelude};
 use self::index::Groups;
 pub use self::report::Census;
@@ -151,6 +153,11 @@ impl Frontier {
 
     /// Says what may happen at `now`. The ready host with the fewest requests in flight goes first; equals take turns.
     pub fn next(&mut self, now: Instant) -> Next {
+        self.next_past(None, now)
+    }
+
+    /// The same, where a gate has the last word about each request.
+    pub fn next_past(&mut self, mut gate: Option<&mut Gate>, now: Instant) -> Next {
         loop {
             if let Some(record) = self.refused.pop_front() {
                 return Next::Refused(Box::new(record));
@@ -174,14 +181,14 @@ impl Frontier {
             if run_at > now {
                 return Next::Wait(run_at);
             }
-            if let Some(ticket) = self.step(id, now) {
+            if let Some(ticket) = self.step(id, gate.as_deref_mut(), now) {
                 return Next::Go(Box::new(ticket));
             }
         }
     }
 
     /// Lets the next request of a ready host start, unless it turns out to be none: then the host has a new place.
-    fn step(&mut self, id: usize, now: Instant) -> Option<Ticket> {
+    fn step(&mut self, id: usize, gate: Option<&mut Gate>, now: Instant) -> Option<Ticket> {
         let host = self.host(id);
         // What it shares may have been used since it became ready.
         if host.group.is_some() || host.needs_budget() {
@@ -192,13 +199,25 @@ impl Frontier {
         }
         let mut ticket = match self.host(id).pop_question(now) {
             Some(question) => question,
-            None if matches!(self.host(id).prelude, Prelude::Address | Prelude::Robots) => return Some(self.ask(id, now)),
+            None if self.host(id).prelude == Prelude::Address => return Some(self.ask(id, now)),
+            None if self.host(id).prelude == Prelude::Robots => {
+                if let Err(until) = self.pass(id, gate) {
+                    self.hold(id, until, now);
+                    return None;
+                }
+                return Some(self.ask(id, now));
+            }
             None => self.pop(id, now)?,
         };
         if let Err(reason) = self.may_fetch(&ticket) {
             ticket.attempts -= u32::from(ticket.hops.is_empty()); // none was made
             self.refuse_begun(ticket, crate::model::ErrorKind::Robots, &reason);
             self.place(id, now);
+            return None;
+        }
+        if let Err(until) = self.pass(id, gate) {
+            self.host(id).put_back(ticket, now);
+            self.hold(id, until, now);
             return None;
         }
         let is_crowded = self.by_key.len() > CROWD;
@@ -208,6 +227,13 @@ impl Frontier {
         self.want(id);
         self.start(id, ticket.is_charged && ticket.hops.is_empty(), now);
         Some(ticket)
+    }
+
+    /// Has a host wait for what others leave of its limits.
+    fn hold(&mut self, id: usize, until: Instant, now: Instant) {
+        let limits = self.limits(id);
+        limits.others_until = limits.others_until.max(until);
+        self.place(id, now);
     }
 
     /// Counts a request that starts.
