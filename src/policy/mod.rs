@@ -13,6 +13,6 @@ pub mod robots;
 pub use asked::{asked, retry_after};
 pub use budget::{Share, ShareError};
 pub use hosts::HostRules;
-pub use limit_by::LimitBy;
+pub use limit_by::{LimitBy, LimitByError, site};
 pub use pace::{Pace, Rate, RateError};
 pub use retry::{RetryOn, RetryOnError, Verdict};
