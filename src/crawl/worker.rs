@@ -120,19 +120,7 @@ mod tests {
         let page = Page { url: url.clone(), status: 200, content_type: None, body: body.into(), codings, asked: None };
         let extract = Arc::new(Extractor::new(extract::Settings::default()).unwrap());
         let shop = Shop { fetch: Same(page), extract, max_body: 1, readers: Semaphore::new(1) };
-        let ticket = Ticket {
-            target,
-            purpose: Purpose::Robots,
-            url,
-            attempts: 1,
-            hops: Vec::new(),
-            spent: Duration::ZERO,
-            last_status: None,
-            renewed: false,
-            starved: 0,
-            is_last: false,
-            host: 0,
-        };
+        let ticket = Ticket { attempts: 1, ..Ticket::new(target, url, Purpose::Robots, 0) };
         work(Arc::new(shop), ticket).await.outcome
     }
 

@@ -11,9 +11,6 @@ use crate::model::{Done, Outcome, Purpose, Target, Ticket};
 use crate::policy::robots::{self, Rules};
 use crate::policy::{Rate, Verdict};
 
-/// Redirects that a robots.txt may take (RFC 9309, 2.3.1.2).
-const ROBOTS_HOPS: usize = 5;
-
 /// The rules that are known, by `host:port`. Bounded: with very many hosts the oldest are asked for again.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
@@ -99,7 +96,7 @@ impl Frontier {
                 let rules = Rules::parse(&text, &self.settings.agent);
                 self.shelve(ticket.asks_for, rules, What::Robots(text), now);
             }
-            Outcome::Redirect { to, .. } if ticket.hops.len() < ROBOTS_HOPS && matches!(to.scheme(), "http" | "https") => {
+            Outcome::Redirect { to, .. } if ticket.hops.len() < robots::MAX_HOPS && matches!(to.scheme(), "http" | "https") => {
                 self.follow(ticket, to, elapsed, now);
             }
             Outcome::Redirect { .. } => self.shelve(ticket.asks_for, Rules::allow_all(), What::NoRobots, now),

@@ -17,6 +17,6 @@ pub use asked::{asked, retry_after};
 pub use breaker::Breaker;
 pub use budget::{Budget, Share, ShareError};
 pub use hosts::HostRules;
-pub use limit_by::LimitBy;
+pub use limit_by::{LimitBy, LimitByError, site};
 pub use pace::{Pace, Rate, RateError};
 pub use retry::{RetryOn, RetryOnError, Verdict};

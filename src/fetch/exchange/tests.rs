@@ -16,19 +16,8 @@ fn robots_ticket(target: &str, url: &str) -> Ticket {
 
 fn page_ticket(target: &str) -> Ticket {
     let target = Target::new(1, target, "test", None);
-    Ticket {
-        url: target.url.clone().unwrap(),
-        target,
-        purpose: Purpose::Page,
-        attempts: 1,
-        hops: Vec::new(),
-        spent: Duration::ZERO,
-        last_status: None,
-        renewed: false,
-        starved: 0,
-        is_last: false,
-        host: 0,
-    }
+    let url = target.url.clone().unwrap();
+    Ticket { attempts: 1, ..Ticket::new(target, url, Purpose::Page, 0) }
 }
 
 /// Sends what a ticket for the socket's address asks for: the request, and what came of it.
