@@ -2,6 +2,7 @@
 //!
 //! Asked by the frontier (how fast may a host go, is this failure tried again) and by fetch (what does `Retry-After` say).
 
+pub mod adapt;
 pub mod budget;
 pub mod hosts;
 pub mod limit_by;
@@ -9,6 +10,7 @@ pub mod pace;
 pub mod retry;
 pub mod robots;
 
+pub use adapt::{Adapt, Change, Signal};
 pub use budget::{Share, ShareError};
 pub use hosts::HostRules;
 pub use limit_by::LimitBy;
