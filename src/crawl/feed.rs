@@ -38,6 +38,11 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
                 self.park(host, target);
             }
         }
+        if self.ledger.is_some()
+            && let Ok(url) = &target.url
+        {
+            self.recall(url);
+        }
         let now = self.now();
         if let Some((host, target)) = self.frontier.push(target, now) {
             self.park(host, target);

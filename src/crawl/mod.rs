@@ -7,6 +7,7 @@
 mod ending;
 mod feed;
 mod intake;
+mod kept;
 mod log;
 mod news;
 mod outbox;
@@ -19,7 +20,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc::Sender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 use self::ending::Cut;
 pub(crate) use self::ending::until;
 use self::intake::Intake;
+use self::kept::may_start;
 pub use self::outbox::ORDERED_WINDOW;
 use self::outbox::Outbox;
 use self::parking::Parking;
@@ -36,7 +38,8 @@ pub use self::settings::{Crawled, Line, Settings};
 pub use self::stop::{Halt, Stop, Stopper, stop};
 use self::worker::{Shop, work};
 use crate::fetch::Fetch;
-use crate::frontier::{Frontier, Next};
+use crate::frontier::{Frontier, Gate, Next, Start};
+use crate::ledger::Ledger;
 use crate::model::{Done, Ended, Outcome, Purpose, Record, Slowed, Status, Ticket};
 
 /// How late a promised instant may be noticed and still be the one that counts. Timers have a grain (tokio's is a millisecond, rounded
@@ -57,7 +60,7 @@ pub async fn crawl<F: Fetch>(
     frontier.permits = settings.concurrency;
     frontier.window = frontier.window.max(settings.concurrency.saturating_mul(2));
     let readers = std::thread::available_parallelism().map_or(1, usize::from);
-    let Line { targets, total, records, fetch, extract, max_body, stop } = line;
+    let Line { targets, total, records, fetch, extract, max_body, stop, ledger } = line;
     let mut crawl = Crawl {
         frontier: Frontier::new(frontier.clone(), now.into_std()),
         intake: Intake::new(targets, frontier.window, now),
@@ -70,6 +73,7 @@ pub async fn crawl<F: Fetch>(
         deadline: settings.deadline.and_then(|deadline| now.checked_add(deadline)),
         draining: None,
         starved: false,
+        ledger,
         parking: Parking::new(),
         cannot_park: false,
         broken: None,
@@ -82,6 +86,9 @@ pub async fn crawl<F: Fetch>(
         status,
     };
     crawl.run(gone).await;
+    if let Some(ledger) = crawl.ledger.take() {
+        ledger.close(SystemTime::now());
+    }
     let Intake { read, skipped, is_complete, .. } = crawl.intake;
     let slowed = crawl.slowed.into_values().collect();
     let broken = crawl.broken.map(|error| error.to_string());
@@ -108,6 +115,8 @@ struct Crawl<F, S> {
     draining: Option<Instant>,
     /// The machine once had no room for a connection.
     starved: bool,
+    /// What is kept of hosts beyond this run.
+    ledger: Option<Ledger>,
     parking: Parking,
     /// What was parked cannot be read back.
     broken: Option<io::Error>,
@@ -184,7 +193,10 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         }
         while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             self.unpark();
-            match self.frontier.next(now.into_std()) {
+            let burst = self.settings.frontier.burst;
+            let mut gate = self.ledger.as_mut().map(|ledger| move |start: &Start| may_start(ledger, start, burst));
+            let gate = gate.as_mut().map(|gate| -> &mut Gate<'_> { gate });
+            match self.frontier.next_past(gate, now.into_std()) {
                 Next::Go(ticket) => self.spawn(*ticket, permit),
                 Next::Refused(record) => {
                     log::refused(&record);
@@ -255,6 +267,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
             Ok(done) => {
                 let failed = log::done(&done);
                 self.hear_of_starving(&done);
+                self.note_end(&done);
                 let now = self.now();
                 let record = self.frontier.settle(*done, now);
                 self.hear_news();

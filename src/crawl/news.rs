@@ -12,6 +12,7 @@ const MOST_SLOWED: usize = 1000;
 impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
     pub(super) fn hear_news(&mut self) {
         while let Some(event) = self.frontier.event() {
+            self.keep(&event);
             let host = event.host;
             match event.what {
                 What::Asked { wait, by } => tracing::info!(%host, ?wait, by, "the host asks to be left alone"),

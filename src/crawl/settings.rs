@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use super::stop::Stop;
 use crate::extract::Extractor;
 use crate::frontier;
+use crate::ledger::Ledger;
 use crate::model::{Ended, Read, Record, Slowed};
 
 /// How the crawl works.
@@ -56,6 +57,8 @@ pub struct Line<F> {
     pub extract: Arc<Extractor>,
     /// The most bytes of a decoded body.
     pub max_body: u64,
+    /// What is kept of hosts beyond this run, if that is wanted.
+    pub ledger: Option<Ledger>,
     /// Who may stop it.
     pub stop: Stop,
 }

@@ -6,7 +6,8 @@ use url::Url;
 
 use super::Frontier;
 use super::host::Prelude;
-use crate::policy::{Adapt, Rate};
+use crate::model::Ticket;
+use crate::policy::{Adapt, LimitBy, Rate, site};
 
 /// A request that the frontier's own limits allow now.
 #[derive(Debug)]
@@ -44,6 +45,23 @@ impl Frontier {
     #[must_use]
     pub fn key_of(url: &Url) -> String {
         format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
+    }
+
+    /// What the limits of a URL's host are called, as far as that is known without a question.
+    #[must_use]
+    pub fn limits_name(&self, url: &Url) -> String {
+        match self.settings.limit_by {
+            LimitBy::Site => site(url).to_owned(),
+            LimitBy::Host | LimitBy::Ip => Self::key_of(url),
+        }
+    }
+
+    /// What the limits are called that a used ticket took a place of, if their places are limited.
+    #[must_use]
+    pub fn place_of(&self, ticket: &Ticket) -> Option<Box<str>> {
+        let host = self.hosts[ticket.host].as_ref()?;
+        let limits = host.group.map_or(&host.limits, |group| &self.groups.get(group).limits);
+        limits.given_per_host().map(|_| self.limits_key(ticket.host))
     }
 
     /// Brings a host into sight with what an earlier run learned of it.

@@ -13,6 +13,9 @@ const UNKNOWN_SHARE: usize = 10;
 /// A host that answers earns its places quickly: the list is read on when it has been silent for so long.
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 
+/// What a host taught is kept for so long after it was heard of, though nothing is queued for it.
+const REMEMBERED: Duration = Duration::from_mins(10);
+
 /// How fast, how many at a time, and not before when.
 #[derive(Debug)]
 pub(super) struct Limits {
@@ -100,7 +103,8 @@ impl Limits {
 
     /// When nothing of it matters any more.
     pub(super) fn forgotten_at(&self, now: Instant) -> Instant {
-        let adapted = self.adapt.as_ref().map_or(now, |adapt| adapt.forgettable_at(now));
+        let has_learned = self.adapt.as_ref().is_some_and(|adapt| !adapt.is_default());
+        let adapted = if has_learned { self.heard_at + REMEMBERED } else { now };
         self.pace.full_at(now).max(self.not_before).max(adapted)
     }
 

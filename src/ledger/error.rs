@@ -67,3 +67,11 @@ pub enum Error {
         source: io::Error,
     },
 }
+
+impl Error {
+    /// Whether another file is what helps, and not another time.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        !matches!(self, Self::Locked { .. } | Self::Open { .. })
+    }
+}

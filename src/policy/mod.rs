@@ -12,7 +12,7 @@ pub mod pace;
 pub mod retry;
 pub mod robots;
 
-pub use adapt::Adapt;
+pub use adapt::{Adapt, Change, Signal};
 pub use asked::{asked, retry_after};
 pub use breaker::Breaker;
 pub use budget::{Budget, Share, ShareError};

@@ -5,7 +5,7 @@ use std::io;
 use crate::extract::FieldError;
 use crate::fetch::ClientError;
 use crate::model::Summary;
-use crate::{sink, source};
+use crate::{ledger, sink, source};
 
 /// A run that broke, or could not begin. What was written until then stays valid.
 #[derive(Debug)]
@@ -34,6 +34,9 @@ pub enum Cause {
     /// The system has no thread for the source or the sink.
     #[error("cannot start a thread")]
     Thread(#[from] io::Error),
+    /// What is kept of hosts between runs cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] ledger::Error),
     /// Targets that had been put aside cannot be read back.
     #[error("targets that waited in a temporary file cannot be read back: {0}")]
     Parked(String),
@@ -48,6 +51,7 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match &self.cause {
             Cause::Extract(_) => true,
+            Cause::Ledger(error) => error.is_usage(),
             Cause::Input(error) => error.is_usage(),
             Cause::Output(error) => error.is_usage(),
             Cause::Client(_) | Cause::Thread(_) | Cause::Parked(_) | Cause::Bug(_) => false,

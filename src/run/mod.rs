@@ -9,7 +9,7 @@ mod writing;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -20,6 +20,7 @@ use self::writing::{Tally, reader_gone, start_sink};
 use crate::crawl::{self, Crawled, Halt, Line, Stop, crawl, until};
 use crate::extract::{self, Extractor};
 use crate::fetch::{self, Fetcher};
+use crate::ledger::Ledger;
 use crate::model::{Columns, Ended, Record, Status, Summary};
 use crate::policy::robots;
 use crate::sink::{self, Destination, End};
@@ -69,6 +70,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let max_body = plan.fetch.max_body;
     let agent = robots::product_token(plan.fetch.user_agent.to_str().unwrap_or_default()).to_owned();
     let fetch = Fetcher::new(plan.fetch)?;
+    let ledger = plan.crawl.pace_state.as_deref().map(|path| Ledger::open(path, SystemTime::now())).transpose()?;
     let observe = Arc::new(Mutex::new(observe));
     let bound = plan.crawl.concurrency.saturating_mul(2).clamp(2, 1 << 16);
 
@@ -97,7 +99,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
         crawl::Settings { deadline: deadline.map(|at| at.saturating_duration_since(Instant::now())), ..plan.crawl };
     settings.frontier.agent = agent;
     let grace = settings.grace;
-    let line = Line { targets, total: opened.total, records, fetch, extract, max_body, stop: stop.clone() };
+    let line = Line { targets, total: opened.total, records, fetch, extract, max_body, stop: stop.clone(), ledger };
     let mut crawled = crawl(settings, line, |status| lock(&observe).status(status), gone).await;
     // A source that has ended says how; one that still waits for input is left alone.
     let input = if crawled.input_complete { source.ended().await } else { Ok(()) };

@@ -1,0 +1,290 @@
+//! How many requests may start per second, learned from refusals.
+
+use std::time::{Duration, Instant};
+
+use super::EPOCH;
+
+/// The lowest and the highest rate, per second.
+const RATES: std::ops::RangeInclusive<f64> = 1.0 / 30.0..=1e6;
+/// What a fall leaves of the rate.
+const FALL: std::ops::RangeInclusive<f64> = 0.5..=0.85;
+/// The first of the growing steps up, and the bounds of the last one, as shares of the rate.
+const STEP: f64 = 0.02;
+const TOPS: std::ops::RangeInclusive<f64> = 0.001..=0.08;
+/// How much of the way back to where it fell from one epoch makes up for.
+const RETURN: f64 = 0.3;
+/// A timer is late by about a millisecond: starts that are to come within a few of them may make up for as much.
+const LATENESS: Duration = Duration::from_millis(2);
+/// How many seconds of answers the long run has.
+const MEMORY: f64 = 60.0;
+/// Without an answer for as long, the server is shut.
+const LOCKED: Duration = Duration::from_secs(5);
+/// Epochs in which the rate was not what limited, after which it is forgotten.
+const UNUSED: u32 = 10;
+
+/// A rate of starts.
+#[derive(Debug)]
+pub(super) struct Pacing {
+    rate: f64,
+    /// What the host was good for when the rate last fell.
+    ceiling: f64,
+    /// Answers per second in the long run: over `span` seconds until `measured`.
+    goodput: f64,
+    span: f64,
+    measured: Instant,
+    /// The last answer.
+    answered_at: Instant,
+    /// For how long nothing had been answered when it fell, if that was long: a server that counts by the minute has counted
+    /// enough, or it is out of order.
+    locked: Duration,
+    step: f64,
+    /// The largest step.
+    top: f64,
+    search: Search,
+    due: Instant,
+    fallen_at: Instant,
+    /// Time in which requests might have started and did not, in this epoch.
+    spare: Duration,
+    unused: u32,
+    trial: Option<Trial>,
+    /// Answers in a row without a refusal.
+    clean: u32,
+}
+
+/// How sure the rate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Search {
+    /// Nobody knows: it halves at every alarm, and doubles when there was none.
+    Lost,
+    /// It has doubled: the host's own rate lies at most that far below.
+    Doubled,
+    /// About right.
+    Over,
+}
+
+/// How it was before the rate fell, to see whether that helps.
+#[derive(Debug)]
+struct Trial {
+    rate: f64,
+    share: f64,
+}
+
+/// Why it falls.
+#[derive(Debug)]
+pub(super) struct Fall {
+    /// Answers in the last epoch.
+    pub(super) answered: u32,
+    /// The share of the last epoch's results that were refused.
+    pub(super) own_share: f64,
+    /// The same of the last epochs.
+    pub(super) share: f64,
+    /// Requests were refused when others were in flight, more than when they were answered.
+    pub(super) is_crowded: bool,
+}
+
+impl Pacing {
+    /// The rate of a host that has answered so many in so many seconds, and then refused.
+    pub(super) fn first(answered: u32, secs: f64, now: Instant) -> Self {
+        // Of less than a second's answers, a server's reserve may be the most.
+        let goodput = f64::from(answered.max(1)) / secs.max(1.0);
+        let is_sure = answered >= 10 && secs >= 1.0;
+        let pacing =
+            Self::new(goodput * FALL.end(), goodput, secs.max(1.0), if is_sure { Search::Over } else { Search::Lost }, now);
+        Self { due: after(now, pacing.gap()), ..pacing }
+    }
+
+    /// The rate that an earlier run has found.
+    pub(super) fn remembered(rate: f64, now: Instant) -> Self {
+        Self::new(rate, rate, 1.0, Search::Over, now)
+    }
+
+    fn new(rate: f64, goodput: f64, span: f64, search: Search, now: Instant) -> Self {
+        Self {
+            rate: rate.clamp(*RATES.start(), *RATES.end()),
+            ceiling: goodput.clamp(*RATES.start(), *RATES.end()),
+            goodput,
+            span,
+            measured: now,
+            answered_at: now,
+            locked: Duration::ZERO,
+            step: STEP,
+            top: *TOPS.end(),
+            search,
+            due: now,
+            fallen_at: now,
+            spare: Duration::ZERO,
+            unused: 0,
+            trial: None,
+            clean: 0,
+        }
+    }
+
+    /// Starts per second.
+    pub(super) fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// The time between two starts.
+    pub(super) fn gap(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.rate)
+    }
+
+    /// When the next request may start.
+    pub(super) fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// Whether the rate is still being searched for.
+    pub(super) fn is_searching(&self) -> bool {
+        self.search != Search::Over || self.is_locked()
+    }
+
+    /// Whether an alarm counts already, of a host whose answers take `usual`: a server that counts by the second refuses until the
+    /// next one, and what was refused comes back before what was answered.
+    pub(super) fn may_fall(&self, usual: Duration, now: Instant) -> bool {
+        self.search == Search::Lost || now.saturating_duration_since(self.fallen_at) >= EPOCH.max(2 * usual)
+    }
+
+    /// Whether nothing has been answered for long.
+    pub(super) fn is_locked(&self) -> bool {
+        !self.locked.is_zero()
+    }
+
+    /// A request starts, in an epoch that began at `epoch`.
+    pub(super) fn start(&mut self, now: Instant, epoch: Instant) {
+        let gap = self.gap();
+        let lateness = if gap < 5 * LATENESS { LATENESS } else { Duration::ZERO };
+        let late = now.saturating_duration_since(self.due.max(epoch)).saturating_sub(lateness);
+        self.spare = self.spare.saturating_add(late);
+        let due = now.checked_sub(lateness).map_or(self.due, |earliest| self.due.max(earliest));
+        self.due = after(due, gap);
+    }
+
+    /// A request was answered.
+    pub(super) fn answered(&mut self, now: Instant) {
+        self.answered_at = now;
+    }
+
+    /// A request was answered that had started before the last fall.
+    pub(super) fn answered_late(&mut self) {
+        self.goodput += 1.0 / self.span;
+    }
+
+    /// Nothing was asked of it until now.
+    pub(super) fn rested(&mut self, now: Instant) {
+        self.measured = now;
+        self.answered_at = now;
+        self.spare = Duration::ZERO;
+    }
+
+    /// There were so many answers since the last measurement.
+    pub(super) fn measure(&mut self, answered: u32, now: Instant) {
+        let secs = now.saturating_duration_since(self.measured).as_secs_f64();
+        self.measured = now;
+        let total = self.goodput * self.span + f64::from(answered);
+        self.goodput = total / (self.span + secs);
+        self.span = (self.span + secs).min(MEMORY);
+    }
+
+    /// Whether half the rate had as large a share of refusals: then it is back where it was.
+    pub(super) fn was_in_vain(&mut self, share: f64) -> bool {
+        let Some(trial) = self.trial.take_if(|trial| self.rate <= 0.5 * trial.rate) else { return false };
+        let is_vain = share < 0.5 && share >= 0.75 * trial.share;
+        if is_vain {
+            self.rate = trial.rate;
+        }
+        is_vain
+    }
+
+    /// Lowers it.
+    pub(super) fn fall(&mut self, fall: &Fall, now: Instant) {
+        self.measure(fall.answered, now);
+        let before = self.rate;
+        if self.search == Search::Over {
+            self.trial.get_or_insert(Trial { rate: before, share: fall.own_share });
+        }
+        let shut = now.saturating_duration_since(self.answered_at);
+        let is_missed = self.search == Search::Over && shut >= EPOCH && shut.as_secs_f64() * self.goodput >= 5.0;
+        let was_locked = self.is_locked();
+        self.locked = if fall.answered == 0 && (shut >= LOCKED || is_missed) { shut } else { Duration::ZERO };
+        // A server that shuts counts by the minute: what it bears shows only in minutes.
+        self.top = match (was_locked, self.is_locked()) {
+            (false, true) => self.top / 6.0,
+            (_, false) => self.top * 1.5,
+            (true, true) => self.top,
+        }
+        .clamp(*TOPS.start(), *TOPS.end());
+        let left = match self.search {
+            Search::Lost => *FALL.start(),
+            _ if fall.is_crowded => (1.05 * (1.0 - fall.share)).clamp(*FALL.start(), 1.0),
+            _ => (0.95 * (1.0 - fall.share)).clamp(*FALL.start(), *FALL.end()),
+        };
+        // Where nothing at all is answered, its share says nothing about the right rate: the long run does.
+        let least = match self.search {
+            Search::Lost => self.goodput / 8.0,
+            _ if fall.answered == 0 => self.goodput * 0.75,
+            _ => 0.0,
+        };
+        self.rate = (before * left).max(least.min(before)).max(*RATES.start());
+        if fall.share < 0.5 {
+            self.ceiling = (before * (1.0 - fall.share)).max(self.rate);
+        }
+        self.step = STEP.min(self.top);
+        if self.search == Search::Doubled {
+            self.search = Search::Over;
+        }
+        self.fallen_at = now;
+        self.spare = Duration::ZERO;
+        self.unused = 0;
+        self.clean = 0;
+    }
+
+    /// Whether it was the rate that limited an epoch of so many seconds.
+    pub(super) fn is_binding(&self, secs: f64) -> bool {
+        self.spare.as_secs_f64() < 0.2 * secs
+    }
+
+    /// Raises it after an epoch without trouble, if it was what limited. False: it is not needed any more.
+    pub(super) fn rise(&mut self, results: u32, refused: u32, is_binding: bool) -> bool {
+        self.spare = Duration::ZERO;
+        self.clean = if refused == 0 { self.clean.saturating_add(results) } else { 0 };
+        self.trial.take_if(|trial| f64::from(self.clean) * trial.share > 3.0);
+        if !is_binding {
+            self.unused += u32::from(self.rate > 1.1 * self.ceiling);
+            return self.unused < UNUSED;
+        }
+        self.unused = 0;
+        if self.is_locked() {
+            let locked = std::mem::take(&mut self.locked);
+            if locked.as_secs_f64() < MEMORY {
+                self.rate = self.rate.max(self.goodput * FALL.end());
+                self.ceiling = self.goodput.max(self.rate);
+                self.search = Search::Over;
+                return true;
+            }
+            self.search = Search::Lost;
+        }
+        let step = if refused > 0 {
+            0.01
+        } else if self.is_searching() || self.rate < 0.4 * self.ceiling {
+            if self.search == Search::Lost {
+                self.search = Search::Doubled;
+            }
+            1.0
+        } else {
+            let back = (RETURN * (self.ceiling / self.rate - 1.0)).min(0.2);
+            let step = self.step.max(back);
+            if self.rate >= self.ceiling {
+                self.step = (self.step * 1.4).min(self.top);
+            }
+            step
+        };
+        self.rate = (self.rate * (1.0 + step)).min(*RATES.end());
+        true
+    }
+}
+
+/// An instant later; the same one where there is none so late.
+fn after(instant: Instant, duration: Duration) -> Instant {
+    instant.checked_add(duration).unwrap_or(instant)
+}

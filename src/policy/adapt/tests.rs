@@ -1,0 +1,226 @@
+//! Whether a host's hidden capacity is found, without noise and without a clock. All times are virtual.
+
+mod sim;
+
+use proptest::prelude::*;
+
+use self::sim::{Client, bucket, jitter, places, window, workers};
+use super::*;
+
+/// How a settled client does: against a capacity, between two seconds.
+fn assert_settled(name: &str, client: &Client, capacity: f64, from: f64, to: f64) {
+    let goodput = client.log.goodput(from, to) / capacity;
+    let vain = client.log.vain(from, to);
+    let (low, high, deepest) = client.log.rates(from, to);
+    println!(
+        "{name}: {goodput:.2} of its capacity, {:.1} % in vain, rates {low:.2} to {high:.2}, falls to {deepest:.2}",
+        100.0 * vain
+    );
+    assert!((0.8..=1.2).contains(&goodput), "{name}: {goodput:.3} of its capacity");
+    assert!(vain < 0.1, "{name}: {vain:.3} in vain");
+    assert!(deepest >= 0.5, "{name}: a fall to {deepest:.3}");
+    assert!(high <= 2.0 * low || high.is_infinite(), "{name}: from {low:.3} to {high:.3}");
+}
+
+/// A settled client's time: a minute, and 200 requests.
+fn settled(capacity: f64) -> f64 {
+    60.0 + 200.0 / capacity
+}
+
+#[test]
+fn the_rate_of_a_token_bucket_is_found() {
+    for (seed, capacity) in [0.5_f64, 2.0, 10.0, 50.0, 200.0].into_iter().enumerate() {
+        for concurrency in [1, 5, 50] {
+            for (burst, latency) in [(1.0, 0.05), (capacity.max(1.0), 0.05), (10.0 * capacity, 0.3), (20.0, 1.0)] {
+                if concurrency as f64 / latency < 1.3 * capacity {
+                    continue;
+                }
+                let mut client = Client::new(concurrency, seed as u64);
+                let (from, to) = (settled(capacity), 2.0 * settled(capacity));
+                client.run(to, &mut bucket(|_| capacity, burst, latency));
+                assert_settled(
+                    &format!("{capacity}/s after {burst}, -c {concurrency}, {latency} s"),
+                    &client,
+                    capacity,
+                    from,
+                    to,
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_rate_of_a_server_that_counts_by_the_second_or_minute_is_found() {
+    for (seed, capacity) in [0.5_f64, 2.0, 10.0, 50.0, 200.0].into_iter().enumerate() {
+        for concurrency in [1, 5, 50] {
+            for (secs, latency) in [(1.0, 0.05), (10.0, 0.3), (60.0, 0.1)] {
+                if concurrency as f64 / latency < 1.3 * capacity || capacity * secs < 1.0 {
+                    continue;
+                }
+                let mut client = Client::new(concurrency, seed as u64);
+                let from = settled(capacity) + 5.0 * secs;
+                let to = 2.0 * from;
+                client.run(to, &mut window(|_| capacity, secs, latency));
+                assert_settled(&format!("{capacity}/s by {secs} s, -c {concurrency}, {latency} s"), &client, capacity, from, to);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_number_of_places_of_a_server_is_found() {
+    for most in [1, 2, 5, 20] {
+        for service in [0.05, 0.5, 3.0] {
+            for concurrency in [3, 10, 50].into_iter().filter(|concurrency| *concurrency > most) {
+                let capacity = most as f64 / (service + 0.02);
+                let mut client = Client::new(concurrency, 1);
+                let (from, to) = (settled(capacity), 2.0 * settled(capacity));
+                client.run(to, &mut places(most, service, 0.02));
+                assert_settled(&format!("{most} places for {service} s, -c {concurrency}"), &client, capacity, from, to);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_that_queues_is_kept_busy_with_a_short_queue() {
+    for most in [1, 2, 5, 20] {
+        for (service, times) in [(0.05, 20.0), (0.5, 9.0), (2.0, 9.0)] {
+            for concurrency in [3, 10, 50].into_iter().filter(|concurrency| *concurrency > most) {
+                let capacity = most as f64 / service;
+                let mut client = Client::new(concurrency, 1);
+                let (from, to) = (120.0 + 200.0 / capacity, 300.0 + 500.0 / capacity);
+                client.run(to, &mut workers(|_| most, 1000, service, 300.0));
+                let name = format!("{most} workers for {service} s, -c {concurrency}");
+                assert_settled(&name, &client, capacity, from, to);
+                let latency = client.log.latency(from, to) / service;
+                println!("{name}: {latency:.1} times its own time");
+                assert!(latency < times, "{name}: answers take {latency:.1} times their time");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_server_that_drops_what_it_cannot_queue_is_kept_busy() {
+    for most in [1, 2, 10] {
+        for service in [0.05, 0.5] {
+            for queue in [0, 3, 20] {
+                for concurrency in [3, 10, 50].into_iter().filter(|concurrency| *concurrency > most + queue) {
+                    let capacity = most as f64 / service;
+                    let mut client = Client::new(concurrency, 1);
+                    let from = 200.0 + 200.0 / capacity;
+                    client.run(2.0 * from, &mut workers(|_| most, queue, service, 10.0));
+                    let name = format!("{most} workers for {service} s, queue {queue}, -c {concurrency}");
+                    assert_settled(&name, &client, capacity, from, 2.0 * from);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_capacity_that_grows_is_found_again() {
+    for (capacity, secs) in [(0.5, 500.0), (2.0, 150.0), (10.0, 60.0), (50.0, 60.0)] {
+        let at = settled(capacity);
+        let end = at + secs + settled(capacity);
+        let mut client = Client::new(50, 3);
+        let rate = |now| if now < at { capacity } else { 4.0 * capacity };
+        client.run(end, &mut bucket(rate, capacity.max(1.0), 0.1));
+        let recovered = client.log.settled_at(at, end, (10.0 / capacity).max(2.0), 0.8 * 4.0 * capacity);
+        println!("{capacity}/s to {}/s: after {recovered:.0} s", 4.0 * capacity);
+        assert_settled(&format!("{capacity}/s, four times that"), &client, 4.0 * capacity, at + secs, end);
+    }
+}
+
+#[test]
+fn a_capacity_that_shrinks_is_found_again() {
+    for (capacity, secs) in [(2.0, 120.0), (10.0, 40.0), (50.0, 30.0), (200.0, 30.0)] {
+        let at = settled(capacity);
+        let end = at + secs + settled(capacity / 4.0);
+        let mut client = Client::new(50, 3);
+        let rate = |now| if now < at { capacity } else { capacity / 4.0 };
+        client.run(end, &mut bucket(rate, capacity, 0.1));
+        assert_settled(&format!("{capacity}/s, a quarter of that"), &client, capacity / 4.0, at + secs, end);
+        let vain = client.log.vain(at, at + secs);
+        println!("{:.1} % in vain on the way", 100.0 * vain);
+    }
+}
+
+#[test]
+fn an_outage_is_over_when_it_is_over() {
+    for minutes in [0.2, 1.0, 10.0] {
+        let (at, until) = (100.0, 100.0 + 60.0 * minutes);
+        let mut client = Client::new(20, 5);
+        let mut server = |now: f64, random: &mut fastrand::Rng| {
+            if (at..until).contains(&now) { (Signal::Refused, 0.01) } else { (Signal::Answered, jitter(0.1, random)) }
+        };
+        client.run(until + 300.0, &mut server);
+        let asked = client.log.requests.iter().filter(|request| (at..until).contains(&request.start)).count();
+        let recovered = client.log.settled_at(until, until + 300.0, 2.0, 160.0) - until;
+        println!("{minutes} min out: {asked} requests meanwhile, back after {recovered:.0} s");
+    }
+}
+
+#[test]
+fn a_fast_host_is_never_limited() {
+    for seed in 0..5 {
+        let mut client = Client::new(50, seed);
+        let mut server = |_: f64, random: &mut fastrand::Rng| {
+            let spike = if random.f64() < 0.02 { 10.0 } else { 1.0 };
+            (Signal::Answered, jitter(0.005, random) * spike)
+        };
+        client.run(30.0, &mut server);
+        assert!(client.host.is_default() && client.log.paces.len() == 1, "{:?}", client.log.paces);
+    }
+}
+
+#[test]
+fn slow_pages_among_fast_ones_do_not_limit() {
+    for seed in 0..5 {
+        let mut client = Client::new(20, seed);
+        let mut server =
+            |_: f64, random: &mut fastrand::Rng| (Signal::Answered, jitter(if random.f64() < 0.5 { 3.0 } else { 0.05 }, random));
+        client.run(300.0, &mut server);
+        assert_eq!(client.log.paces.len(), 1, "{:?}", client.log.paces);
+    }
+}
+
+#[test]
+fn pages_that_are_slow_at_any_pace_do_not_strangle_their_host() {
+    let mut client = Client::new(50, 7);
+    let mut server =
+        |now: f64, random: &mut fastrand::Rng| (Signal::Answered, jitter(if now < 60.0 { 0.1 } else { 2.0 }, random));
+    client.run(180.0, &mut server);
+    let goodput = client.log.goodput(60.0, 180.0);
+    println!("slow pages: {goodput:.1}/s of 25/s");
+    assert!(goodput > 20.0, "{goodput}");
+}
+
+#[test]
+fn pages_that_hang_at_any_pace_do_not_strangle_their_host() {
+    let mut client = Client::new(50, 7);
+    let mut server = |_: f64, random: &mut fastrand::Rng| {
+        if random.f64() < 0.1 { (Signal::TimedOut, 10.0) } else { (Signal::Answered, jitter(0.1, random)) }
+    };
+    client.run(900.0, &mut server);
+    let goodput = client.log.goodput(200.0, 900.0);
+    println!("hanging pages: {goodput:.1}/s of {:.1}/s", 50.0 / 1.09 * 0.9);
+}
+
+#[test]
+fn a_flaky_host_keeps_its_speed() {
+    for share in [0.01, 0.02, 0.05, 0.2] {
+        for (concurrency, latency) in [(1, 1.0), (5, 0.3), (50, 0.1), (50, 0.01)] {
+            let mut client = Client::new(concurrency, 11);
+            let mut server = |_: f64, random: &mut fastrand::Rng| {
+                let signal = if random.f64() < share { Signal::Refused } else { Signal::Answered };
+                (signal, jitter(latency, random))
+            };
+            client.run(600.0, &mut server);
+            let speed = client.log.goodput(0.0, 600.0) * latency / concurrency as f64 / (1.0 - share);
+            println!("{share} refused, -c {concurrency}, {latency} s: {speed:.2} of its speed");
+        }
+    }
+}
