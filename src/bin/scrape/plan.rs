@@ -52,12 +52,18 @@ fn crawl(args: &Args, plan: &mut Plan) {
     crawl.ordered = args.ordered;
     crawl.deadline = args.deadline;
     set(&mut crawl.grace, args.grace);
+    crawl.pace_state.clone_from(&args.pace_state);
     let frontier = &mut crawl.frontier;
     frontier.per_host = args.per_host.map(Into::into);
     frontier.rps.clone_from(&args.rps);
     frontier.host_rps.clone_from(&args.host_rps);
     set(&mut frontier.burst, args.burst);
     set(&mut frontier.max_redirects, args.max_redirects);
+    set(&mut frontier.limit_by, args.limit_by);
+    frontier.adapt = !args.no_adapt;
+    set(&mut frontier.robots, args.robots);
+    set(&mut frontier.retry_budget, args.retry_budget);
+    set(&mut frontier.give_up, args.give_up);
     let retry = &mut frontier.retry;
     set(&mut retry.retries, args.retries);
     set(&mut retry.backoff, args.backoff);

@@ -7,6 +7,7 @@ use scrape::policy::RetryOn;
 use scrape::{ErrorKind, Plan};
 
 use super::Args;
+use super::values::{LIMITS, ROBOTS, name};
 use crate::exit::Exit;
 
 /// The command with what `--help` takes from the library: defaults, error kinds, exit codes.
@@ -30,6 +31,8 @@ pub(super) fn defaults() -> Vec<(&'static str, String)> {
         ("url_field", source.url_field),
         ("concurrency", crawl.concurrency.to_string()),
         ("burst", crawl.frontier.burst.to_string()),
+        ("limit_by", name(LIMITS, &crawl.frontier.limit_by)),
+        ("robots", name(ROBOTS, &crawl.frontier.robots)),
         ("timeout", time(fetch.timeout)),
         ("connect_timeout", time(fetch.connect_timeout)),
         ("read_timeout", time(fetch.read_timeout)),
@@ -39,6 +42,8 @@ pub(super) fn defaults() -> Vec<(&'static str, String)> {
         ("max_backoff", time(retry.max_backoff)),
         ("max_wait", time(retry.max_wait)),
         ("retry_on", RetryOn::DEFAULT.to_owned()),
+        ("retry_budget", "20%".to_owned()),
+        ("give_up", crawl.frontier.give_up.to_string()),
         ("user_agent", fetch.user_agent.to_str().unwrap_or_default().to_owned()),
         ("max_redirects", crawl.frontier.max_redirects.to_string()),
         ("max_body", format!("{}M", fetch.max_body / 1_000_000)),

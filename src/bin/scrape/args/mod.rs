@@ -12,10 +12,12 @@ use std::time::Duration;
 use clap::{FromArgMatches, Parser, ValueEnum};
 use http::{HeaderName, HeaderValue};
 use scrape::Field;
-use scrape::policy::{Rate, RetryOn};
+use scrape::policy::{LimitBy, Rate, RetryOn, Share, robots};
 
 pub(crate) use self::help::command;
-use self::values::{Statuses, count, duration, formats, header, input_formats, size, status_list, time_limit};
+use self::values::{
+    LIMITS, ROBOTS, Statuses, choice, count, duration, formats, header, input_formats, size, status_list, time_limit,
+};
 use crate::terminal::{Color, LogFormat, Progress};
 
 /// Fetches a list of URLs and writes one record for each: success or failure, as it completes.
@@ -58,6 +60,18 @@ pub(crate) struct Args {
     /// Requests that a rate which was not used up may let through at once
     #[arg(long, value_name = "N", help_heading = "Pace")]
     pub(crate) burst: Option<NonZeroU32>,
+    /// What shares the limits of one host
+    #[arg(long, value_name = "WHAT", value_parser = choice(LIMITS), help_heading = "Pace")]
+    pub(crate) limit_by: Option<LimitBy>,
+    /// Do not slow down for a host that answers slowly or refuses, where no rate is given for it
+    #[arg(long, help_heading = "Pace")]
+    pub(crate) no_adapt: bool,
+    /// Whose robots.txt is obeyed
+    #[arg(long, value_name = "WHEN", value_parser = choice(ROBOTS), help_heading = "Pace")]
+    pub(crate) robots: Option<robots::Mode>,
+    /// Keep what is learned of hosts in this file, for the next run and for runs at the same time
+    #[arg(long, value_name = "FILE", help_heading = "Pace")]
+    pub(crate) pace_state: Option<PathBuf>,
 
     /// One attempt as a whole, from the name lookup to the last byte
     #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Time")]
@@ -90,6 +104,12 @@ pub(crate) struct Args {
     /// Error kinds and statuses that are tried again, or none
     #[arg(long, value_name = "LIST", help_heading = "Retry")]
     pub(crate) retry_on: Option<RetryOn>,
+    /// The share of all requests that may be retries: 20%, 0.2, or none for no bound
+    #[arg(long, value_name = "SHARE", help_heading = "Retry")]
+    pub(crate) retry_budget: Option<Share>,
+    /// Give a host up when it could not be reached and so many probes were in vain too
+    #[arg(long, value_name = "N", help_heading = "Retry")]
+    pub(crate) give_up: Option<NonZeroU32>,
 
     /// Send this header, but not to other hosts that a redirect leads to; may be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header, help_heading = "Request")]
@@ -152,6 +172,19 @@ pub(crate) struct Args {
     /// Scrape a practice shop on loopback, to try everything offline; `--demo serve` keeps it open and lists its URLs
     #[arg(long, value_enum, value_name = "MODE", num_args = 0..=1, default_missing_value = "run", conflicts_with = "inputs", help_heading = "Other")]
     pub(crate) demo: Option<DemoMode>,
+    /// Take settings from this TOML file: `concurrency = 20`, `[hosts."a.example"]`; without it from scrape/config.toml in
+    /// `$XDG_CONFIG_HOME` or ~/.config
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Other")]
+    pub(crate) config: Option<PathBuf>,
+    /// Take settings from no file
+    #[arg(long, help_heading = "Other")]
+    pub(crate) no_config: bool,
+    /// Print every setting, as a file for --config, with where it comes from, and end
+    #[arg(long, help_heading = "Other")]
+    pub(crate) print_config: bool,
+    /// Read the list and say what the run would do and how long it would take, without a request (with -f json: as JSON)
+    #[arg(long, help_heading = "Other")]
+    pub(crate) dry_run: bool,
     /// Print a man page or a completion script
     #[arg(long, value_enum, value_name = "WHAT", exclusive = true, help_heading = "Other")]
     pub(crate) generate: Option<Generate>,
