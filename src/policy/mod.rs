@@ -10,7 +10,7 @@ pub mod retry;
 pub mod robots;
 
 pub use budget::{Share, ShareError};
-pub use hosts::HostRules;
+pub use hosts::{HostRule, HostRules, PatternError};
 pub use limit_by::LimitBy;
 pub use pace::{Pace, Rate, RateError};
 pub use retry::{RetryOn, RetryOnError, Verdict, retry_after};
