@@ -1,6 +1,7 @@
 //! The command line: reads the arguments, runs the plan, says what happened, returns the code. All work is the library's.
 
 mod args;
+mod config;
 mod demo;
 mod exit;
 mod files;
@@ -16,17 +17,22 @@ use anyhow::Context;
 use scrape::{Destination, Ended, Halt, Plan};
 
 use args::{Args, DemoMode};
+use config::Config;
 use exit::Exit;
 use signals::Signals;
 use terminal::{Talk, Terminal};
 
 fn main() -> ExitCode {
-    let args = match Args::read(std::env::args_os()) {
-        Ok(args) => args,
-        Err(error) => {
+    let (args, config) = match config::read(std::env::args_os(), std::env::vars_os()) {
+        Ok(read) => read,
+        Err(config::Error::Typed(error)) => {
             // A closed pipe is nothing to complain about: `scrape --help | head`.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
+        }
+        Err(config::Error::Mistake(error)) => {
+            Terminal::new(Talk::default()).error(&error);
+            return Exit::Usage.into();
         }
     };
     let terminal = Terminal::new(Talk {
@@ -37,7 +43,7 @@ fn main() -> ExitCode {
         log_format: args.log_format.unwrap_or_default(),
     });
     terminal.install();
-    let exit = start(args, &terminal).unwrap_or_else(|(exit, error)| {
+    let exit = start(args, &config, &terminal).unwrap_or_else(|(exit, error)| {
         terminal.error(&error);
         exit
     });
@@ -47,9 +53,13 @@ fn main() -> ExitCode {
 /// What ends the program early: its code, and the chain of what went wrong.
 type Failed = (Exit, anyhow::Error);
 
-fn start(args: Args, terminal: &Terminal) -> Result<Exit, Failed> {
+fn start(args: Args, config: &Config, terminal: &Terminal) -> Result<Exit, Failed> {
+    let broken = |error| (Exit::Broken, error);
     if let Some(what) = args.generate {
-        return generate::print(what).map(|()| Exit::Success).map_err(|error| (Exit::Broken, error));
+        return generate::print(what).map(|()| Exit::Success).map_err(broken);
+    }
+    if args.print_config {
+        return generate::lines(&config.lines()).map(|_| Exit::Success).map_err(broken);
     }
     let mode = args.demo;
     let mut plan = plan::plan(args).map_err(|error| (Exit::Usage, error))?;

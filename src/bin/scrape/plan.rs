@@ -4,6 +4,7 @@ use std::fs::Metadata;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::bail;
 use scrape::sink::FormatEntry;
@@ -64,6 +65,7 @@ fn crawl(args: &Args, plan: &mut Plan) {
     set(&mut frontier.robots, args.robots);
     set(&mut frontier.retry_budget, args.retry_budget);
     set(&mut frontier.give_up, args.give_up);
+    frontier.hosts = Arc::clone(&args.hosts);
     let retry = &mut frontier.retry;
     set(&mut retry.retries, args.retries);
     set(&mut retry.backoff, args.backoff);
@@ -79,6 +81,7 @@ fn fetch(args: &Args, plan: &mut Plan) {
     set(&mut fetch.read_timeout, args.read_timeout);
     set(&mut fetch.max_body, args.max_body);
     set(&mut fetch.accept, args.accept.as_deref().map(Into::into));
+    fetch.hosts = Arc::clone(&args.hosts);
     set(&mut fetch.user_agent, args.user_agent.clone());
     for (name, value) in &args.headers {
         fetch.headers.append(name, value.clone());

@@ -56,6 +56,21 @@ pub(super) fn defaults() -> Vec<(&'static str, String)> {
     ]
 }
 
+const SETTINGS: &str = r#"Settings come from flags, else from the environment (SCRAPE_HOST_RPS=1 for
+--host-rps 1; an empty variable says nothing, several values stand on a line
+each), else from the file, which has the long flags as keys, else from defaults:
+  concurrency = 20
+  rps = ["5/s", "100/m"]
+  [hosts."shop.example"]
+  rps = 0.5
+  per-host = 1
+  robots = "always"
+  headers = { Authorization = "Bearer ..." }
+A host is "a.example" (on all ports), "a.example:8080", "*.example" (subdomains,
+not example itself) or "*"; for each key the most specific one that has it counts,
+instead of the setting of all hosts. Its headers go to it, whoever led there.
+"#;
+
 fn after_help() -> String {
     use std::fmt::Write as _;
     let mut text = String::from("Error kinds (the record's \"error\"):\n");
@@ -71,6 +86,7 @@ fn after_help() -> String {
         text,
         "\nTimes are written 500ms, 10s, 2m, 1h; a bare number is seconds.\n\
          The list is streamed: at most {} targets (or twice the concurrency) are\nlooked ahead, and with --ordered at most {} records are held back.\n\n\
+         {SETTINGS}\n\
          Examples:\n  \
          scrape urls.txt --concurrency 20 --rps 5\n  \
          scrape urls.txt -s 'title=title' -s 'links[]=a[href]::attr(href)' | jq -r .data.title\n  \

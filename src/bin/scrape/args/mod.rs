@@ -2,21 +2,24 @@
 //! over the library's settings, where each default is written once; `--help` takes them from there.
 
 mod help;
+mod options;
 mod values;
 
 use std::ffi::OsString;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{FromArgMatches, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
 use http::{HeaderName, HeaderValue};
 use scrape::Field;
-use scrape::policy::{LimitBy, Rate, RetryOn, Share, robots};
+use scrape::policy::{HostRules, LimitBy, Rate, RetryOn, Share, robots};
 
 pub(crate) use self::help::command;
+pub(crate) use self::options::{Opt, Shape, Typed, Value, options, typed_only};
 use self::values::{
-    LIMITS, ROBOTS, Statuses, choice, count, duration, formats, header, input_formats, size, status_list, time_limit,
+    LIMITS, ROBOTS, Statuses, choice, count, duration, formats, header, input_formats, number, size, status_list, time_limit,
 };
 use crate::terminal::{Color, LogFormat, Progress};
 
@@ -42,14 +45,14 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Input")]
     pub(crate) unique: bool,
     /// Stop reading after this many targets
-    #[arg(long, value_name = "N", help_heading = "Input")]
+    #[arg(long, value_name = "N", value_parser = number::<u64>, help_heading = "Input")]
     pub(crate) limit: Option<u64>,
 
     /// Requests in flight at most
-    #[arg(short, long, value_name = "N", value_parser = count, help_heading = "Pace")]
+    #[arg(short, long, value_name = "N", value_parser = count::<NonZeroUsize>, help_heading = "Pace")]
     pub(crate) concurrency: Option<NonZeroUsize>,
     /// Requests in flight to one host at most
-    #[arg(long, value_name = "N", value_parser = count, help_heading = "Pace")]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroUsize>, help_heading = "Pace")]
     pub(crate) per_host: Option<NonZeroUsize>,
     /// Requests started, all hosts together: 5 (a second), 0.5, 30/m, 5/15s; may be repeated
     #[arg(long, visible_alias = "rate-limit", value_name = "RATE", help_heading = "Pace")]
@@ -58,7 +61,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RATE", help_heading = "Pace")]
     pub(crate) host_rps: Vec<Rate>,
     /// Requests that a rate which was not used up may let through at once
-    #[arg(long, value_name = "N", help_heading = "Pace")]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroU32>, help_heading = "Pace")]
     pub(crate) burst: Option<NonZeroU32>,
     /// What shares the limits of one host
     #[arg(long, value_name = "WHAT", value_parser = choice(LIMITS), help_heading = "Pace")]
@@ -90,7 +93,7 @@ pub(crate) struct Args {
     pub(crate) grace: Option<Duration>,
 
     /// Attempts after the first one
-    #[arg(long, value_name = "N", help_heading = "Retry")]
+    #[arg(long, value_name = "N", value_parser = number::<u32>, help_heading = "Retry")]
     pub(crate) retries: Option<u32>,
     /// The longest wait before the second attempt; doubles with each, and is spread at random
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Retry")]
@@ -108,7 +111,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SHARE", help_heading = "Retry")]
     pub(crate) retry_budget: Option<Share>,
     /// Give a host up when it could not be reached and so many probes were in vain too
-    #[arg(long, value_name = "N", help_heading = "Retry")]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroU32>, help_heading = "Retry")]
     pub(crate) give_up: Option<NonZeroU32>,
 
     /// Send this header, but not to other hosts that a redirect leads to; may be repeated
@@ -118,7 +121,7 @@ pub(crate) struct Args {
     #[arg(short = 'A', long, value_name = "TEXT", help_heading = "Request")]
     pub(crate) user_agent: Option<HeaderValue>,
     /// Redirects followed for one attempt
-    #[arg(long, value_name = "N", help_heading = "Request")]
+    #[arg(long, value_name = "N", value_parser = number::<usize>, help_heading = "Request")]
     pub(crate) max_redirects: Option<usize>,
     /// The largest body, decoded: 500K, 10M, 1G (powers of 1000; Ki, Mi, Gi are of 1024)
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Request")]
@@ -188,6 +191,10 @@ pub(crate) struct Args {
     /// Print a man page or a completion script
     #[arg(long, value_enum, value_name = "WHAT", exclusive = true, help_heading = "Other")]
     pub(crate) generate: Option<Generate>,
+
+    /// What single hosts have of their own, which only a file says.
+    #[arg(skip)]
+    pub(crate) hosts: Arc<HostRules>,
 }
 
 /// What the practice shop is for.
@@ -214,12 +221,11 @@ pub(crate) enum Generate {
     Powershell,
 }
 
+#[cfg(test)]
 impl Args {
-    /// Reads the command line. The error is clap's: a usage error, or the text of `--help` or `--version`.
+    /// Reads the command line alone.
     pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let mut command = command();
-        let matches = command.try_get_matches_from_mut(words)?;
-        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+        Typed::read(words)?.complete(std::iter::empty())
     }
 }
 

@@ -1,7 +1,7 @@
 //! How single values are written on the command line.
 
-use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,8 +72,13 @@ pub(super) fn time_limit(text: &str) -> Result<Duration, String> {
 }
 
 /// A count of things of which there is at least one.
-pub(super) fn count(text: &str) -> Result<NonZeroUsize, String> {
+pub(super) fn count<T: FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| "a count is a whole number from 1".to_owned())
+}
+
+/// A number that may be zero.
+pub(super) fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.trim().parse().map_err(|_| "it is a whole number from 0".to_owned())
 }
 
 pub(super) fn size(text: &str) -> Result<u64, String> {
