@@ -6,6 +6,7 @@ mod arch;
 mod config;
 mod decode;
 mod demo;
+mod dry_run;
 mod endings;
 mod errors;
 mod extract;

@@ -225,7 +225,7 @@ pub(crate) enum Generate {
 impl Args {
     /// Reads the command line alone.
     pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Typed::read(words)?.complete(std::iter::empty())
+        Typed::read(words)?.complete(&[])
     }
 }
 

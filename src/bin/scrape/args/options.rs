@@ -204,15 +204,12 @@ impl Typed {
     }
 
     /// The arguments, with what was set elsewhere.
-    pub(crate) fn complete<'a>(
-        mut self,
-        elsewhere: impl Iterator<Item = (&'a Opt, &'a Value)> + Clone,
-    ) -> Result<Args, clap::Error> {
+    pub(crate) fn complete(mut self, elsewhere: &[(&Opt, &Value)]) -> Result<Args, clap::Error> {
         // A habit from a file needs nothing beside it: `overwrite = true` has nothing to say where the output is stdout.
-        let is_habit = |arg: &Arg| elsewhere.clone().any(|(option, _)| option.arg.get_id() == arg.get_id());
+        let is_habit = |arg: &Arg| elsewhere.iter().any(|(option, _)| option.arg.get_id() == arg.get_id());
         let mut command = command().mut_args(|arg| if is_habit(&arg) { arg.requires(Reset) } else { arg });
         // In front: what was typed may end with an open list of inputs.
-        let words = elsewhere.clone().flat_map(|(option, value)| option.words(value));
+        let words = elsewhere.iter().flat_map(|(option, value)| option.words(value));
         let at = self.words.len().min(1);
         self.words.splice(at..at, words.collect::<Vec<_>>());
         let matches = command.try_get_matches_from_mut(self.words)?;

@@ -68,7 +68,7 @@ fn value(option: &Opt, text: &OsStr) -> Result<Value, String> {
         }
     };
     for text in &texts {
-        option.check(text).map_err(|why| format!("{}{why}", super::print::quoted(option, text)))?;
+        option.check(text).map_err(|why| super::print::refusal(option, text, &why))?;
     }
     Ok(Value::Texts(texts))
 }

@@ -65,7 +65,7 @@ impl Candidate {
         })?;
         let page = Page { name: &name, text: &text };
         let (given, hosts) = page.read(options)?;
-        Ok(Some(Found { given, hosts, name }))
+        Ok(Some(Found { name, given, hosts }))
     }
 }
 
@@ -132,7 +132,7 @@ impl Page<'_> {
         let texts = items.into_iter().map(|item| {
             let text = text(item.get_ref()).ok_or_else(|| wrong(item.span(), "its value is a text or a number"))?;
             let text = OsString::from(text);
-            option.check(&text).map_err(|why| wrong(item.span(), &format!("{}{why}", print::quoted(option, &text))))?;
+            option.check(&text).map_err(|why| wrong(item.span(), &print::refusal(option, &text, &why)))?;
             Ok(text)
         });
         texts.collect::<anyhow::Result<_>>().map(Value::Texts)

@@ -97,7 +97,7 @@ pub(crate) fn read(
 ) -> Result<(Args, Config), Error> {
     let typed = Typed::read(words)?;
     if typed.only_generates() {
-        return Ok((typed.complete(std::iter::empty())?, Config::default()));
+        return Ok((typed.complete(&[])?, Config::default()));
     }
     let options = options();
     let variables = env::Variables::new(variables);
@@ -118,7 +118,7 @@ pub(crate) fn read(
         let given = setting.given.as_ref().filter(|given| given.origin != Origin::Flag)?;
         Some((&setting.option, &given.value))
     });
-    let mut args = typed.complete(elsewhere)?;
+    let mut args = typed.complete(&elsewhere.collect::<Vec<_>>())?;
     args.hosts = Arc::new(config.hosts.rules.clone());
     Ok((args, config))
 }

@@ -137,9 +137,10 @@ fn shown(option: &Opt, value: &OsStr) -> String {
     }
 }
 
-/// A refused value in front of the reason; one that may be a secret is left out.
-pub(super) fn quoted(option: &Opt, value: &OsStr) -> String {
-    if option.key == "header" { String::new() } else { format!("{:?}: ", shown(option, value)) }
+/// Why a value is refused, with the value in front where the reason does not show it and it cannot be a secret.
+pub(super) fn refusal(option: &Opt, value: &OsStr, why: &str) -> String {
+    let value = format!("{:?}", shown(option, value));
+    if option.key == "header" || why.contains(&value) { why.to_owned() } else { format!("{value}: {why}") }
 }
 
 /// Whether a header's value gives access to something, as far as its name tells.
