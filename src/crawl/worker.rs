@@ -97,7 +97,6 @@ fn internal(panic: &(dyn Any + Send)) -> Failure {
 #[cfg(test)]
 mod tests {
     use std::io::Write;
-    use std::time::Duration;
 
     use super::*;
     use crate::extract;

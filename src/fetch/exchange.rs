@@ -50,7 +50,8 @@ async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -
     reply
 }
 
-/// The request itself. What was given for the listed URL (headers, credentials) goes to its origin only.
+/// The request itself. What was given for the listed URL (headers, credentials) goes to its origin only, what was given for a host
+/// to that host.
 fn request(fetcher: &Fetcher, ticket: &Ticket) -> Result<RequestBuilder, Failure> {
     let mut url = ticket.url.clone();
     let own = ticket.target.url.as_ref().ok().filter(|_| ticket.is_same_origin());
@@ -58,9 +59,17 @@ fn request(fetcher: &Fetcher, ticket: &Ticket) -> Result<RequestBuilder, Failure
     let (user, password) = own.map_or(("", None), |own| (own.username(), own.password()));
     // Percent-encoded as they stand in the URL, so setting them changes nothing but where they stand; only a URL without a host refuses.
     let _ = url.set_username(user).and_then(|()| url.set_password(password));
-    let request = fetcher.client(&url, ticket.renewed)?.get(url);
+    let client = fetcher.client(&url, ticket.renewed)?;
+    let hosts = &fetcher.settings.hosts;
+    let of_host = hosts.rule(url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default()).headers;
+    let request = client.get(url);
     let request = if ticket.is_last { request.header(header::CONNECTION, "close") } else { request };
-    Ok(if own.is_some() { request.headers(fetcher.settings.headers.clone()) } else { request })
+    let request = if own.is_some() { request.headers(fetcher.settings.headers.clone()) } else { request };
+    // Replaces those of the same names.
+    Ok(match of_host {
+        Some(headers) => request.headers(headers.clone()),
+        None => request,
+    })
 }
 
 /// What an answer with a status that is no page means.

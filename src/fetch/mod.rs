@@ -10,6 +10,7 @@ mod error;
 mod exchange;
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
@@ -18,6 +19,7 @@ use url::Url;
 pub use self::body::decode;
 pub use self::client::{ClientError, Fetcher};
 use crate::model::{Failure, Page, Ticket};
+use crate::policy::HostRules;
 
 /// How one attempt is made.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Settings {
     pub accept: Vec<RangeInclusive<u16>>,
     /// Sent to the origin that the input named, never to another one.
     pub headers: HeaderMap,
+    /// What single hosts have of their own: their headers go to them, whoever named them.
+    pub hosts: Arc<HostRules>,
     /// Leave the environment's proxies (`HTTP_PROXY` and so on) out of it. Default: no.
     pub direct: bool,
     /// Sent with every request. Default `scrape/VERSION`.
@@ -49,6 +53,7 @@ impl Default for Settings {
             max_body: 10_000_000,
             accept: vec![200..=299],
             headers: HeaderMap::new(),
+            hosts: Arc::default(),
             direct: false,
             user_agent: HeaderValue::from_static(concat!("scrape/", env!("CARGO_PKG_VERSION"))),
         }

@@ -195,7 +195,7 @@ mod tests {
     fn pauses_double_and_after_the_last_probe_the_host_is_given_up_for_a_while() {
         let now = Instant::now();
         let mut breaker = opened(now);
-        let mut probe = |breaker: &mut Breaker| {
+        let probe = |breaker: &mut Breaker| {
             assert!(breaker.start(now));
             miss(breaker, true, now)
         };

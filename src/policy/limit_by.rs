@@ -1,15 +1,8 @@
 //! What counts as one host where limits are counted.
 
-use std::str::FromStr;
-
 use url::{Host, Url};
 
 /// What shares the limits of one host.
-///
-/// ```
-/// use scrape::policy::LimitBy;
-/// assert_eq!("site".parse(), Ok(LimitBy::Site));
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LimitBy {
     /// Each host and port for itself.
@@ -19,27 +12,6 @@ pub enum LimitBy {
     Site,
     /// All hosts at one address.
     Ip,
-}
-
-impl LimitBy {
-    /// Every value with its name, in the order of the documentation.
-    pub const NAMES: [(&str, Self); 3] = [("host", Self::Host), ("site", Self::Site), ("ip", Self::Ip)];
-}
-
-/// Why a text is no [`LimitBy`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is nothing that limits are counted by: write host, site or ip")]
-pub struct LimitByError {
-    text: String,
-}
-
-impl FromStr for LimitBy {
-    type Err = LimitByError;
-
-    fn from_str(text: &str) -> Result<Self, LimitByError> {
-        let named = Self::NAMES.into_iter().find(|(name, _)| *name == text);
-        named.map(|(_, by)| by).ok_or_else(|| LimitByError { text: text.to_owned() })
-    }
 }
 
 /// The site that a URL belongs to: the registrable domain of its host by the public suffix list, where whoever lets others register
@@ -105,16 +77,6 @@ mod tests {
         assert_eq!(site_of("localhost."), "localhost");
         assert_eq!(site_of("10.0.0.7:8080"), "10.0.0.7");
         assert_eq!(site(&"data:x".parse().unwrap()), "");
-    }
-
-    #[test]
-    fn a_value_is_read_by_its_name() {
-        for (name, by) in LimitBy::NAMES {
-            assert_eq!(name.parse(), Ok(by));
-        }
-        assert_eq!(LimitBy::NAMES[0].1, LimitBy::default());
-        let message = "\"port\" is nothing that limits are counted by: write host, site or ip";
-        assert_eq!("port".parse::<LimitBy>().unwrap_err().to_string(), message);
     }
 
     proptest! {

@@ -9,7 +9,6 @@ mod pattern;
 mod tests;
 
 use std::borrow::Cow;
-use std::str::FromStr;
 use std::time::Duration;
 
 use url::{Position, Url};
@@ -22,11 +21,6 @@ pub const MAX_BYTES: usize = 500 << 10;
 pub const MAX_HOPS: usize = 5;
 
 /// Whose robots.txt is obeyed.
-///
-/// ```
-/// use scrape::policy::robots::Mode;
-/// assert_eq!("always".parse(), Ok(Mode::Always));
-/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// Listed URLs, and what they are redirected to, are the user's own decision and are fetched; discovered ones obey.
@@ -36,27 +30,6 @@ pub enum Mode {
     Always,
     /// None does.
     Never,
-}
-
-impl Mode {
-    /// Every mode with its name, in the order of the documentation.
-    pub const NAMES: [(&str, Self); 3] = [("auto", Self::Auto), ("always", Self::Always), ("never", Self::Never)];
-}
-
-/// Why a text is no [`Mode`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} does not say whose robots.txt is obeyed: write auto, always or never")]
-pub struct ModeError {
-    text: String,
-}
-
-impl FromStr for Mode {
-    type Err = ModeError;
-
-    fn from_str(text: &str) -> Result<Self, ModeError> {
-        let named = Self::NAMES.into_iter().find(|(name, _)| *name == text);
-        named.map(|(_, mode)| mode).ok_or_else(|| ModeError { text: text.to_owned() })
-    }
 }
 
 /// What one robots.txt says to us. Only the groups that are meant for us are kept.

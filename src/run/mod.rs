@@ -5,6 +5,7 @@
 
 mod error;
 mod reading;
+pub mod survey;
 mod writing;
 
 use std::io;

@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 42] = [
+const FLAGS: [&str; 52] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -15,6 +15,10 @@ const FLAGS: [&str; 42] = [
     "--rps",
     "--host-rps",
     "--burst",
+    "--limit-by",
+    "--no-adapt",
+    "--robots",
+    "--pace-state",
     "--timeout",
     "--connect-timeout",
     "--read-timeout",
@@ -25,6 +29,8 @@ const FLAGS: [&str; 42] = [
     "--max-backoff",
     "--max-wait",
     "--retry-on",
+    "--retry-budget",
+    "--give-up",
     "--header",
     "--user-agent",
     "--max-redirects",
@@ -44,6 +50,10 @@ const FLAGS: [&str; 42] = [
     "--color",
     "--log-format",
     "--demo",
+    "--config",
+    "--no-config",
+    "--print-config",
+    "--dry-run",
     "--generate",
     "--help",
     "--version",
@@ -87,6 +97,10 @@ fn the_help_names_the_defaults() {
         ("--accept", "200-299"),
         ("--url-field", "url"),
         ("--burst", "1"),
+        ("--limit-by", "host"),
+        ("--robots", "auto"),
+        ("--retry-budget", "20"),
+        ("--give-up", "3"),
     ] {
         let at = help.text().find(&format!("{flag} ")).or_else(|| help.text().find(&format!("{flag}\n"))).expect(flag);
         let rest = &help.text()[at + 2..];

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod arch;
+mod config;
 mod decode;
 mod demo;
+mod dry_run;
 mod endings;
 mod errors;
 mod extract;

@@ -1,7 +1,9 @@
 //! The command line: reads the arguments, runs the plan, says what happened, returns the code. All work is the library's.
 
 mod args;
+mod config;
 mod demo;
+mod dry_run;
 mod exit;
 mod files;
 mod generate;
@@ -16,17 +18,24 @@ use anyhow::Context;
 use scrape::{Destination, Ended, Halt, Plan};
 
 use args::{Args, DemoMode};
+use config::Config;
+use demo::Demo;
+use dry_run::Form;
 use exit::Exit;
 use signals::Signals;
 use terminal::{Talk, Terminal};
 
 fn main() -> ExitCode {
-    let args = match Args::read(std::env::args_os()) {
-        Ok(args) => args,
-        Err(error) => {
+    let (args, config) = match config::read(std::env::args_os(), std::env::vars_os()) {
+        Ok(read) => read,
+        Err(config::Error::Typed(error)) => {
             // A closed pipe is nothing to complain about: `scrape --help | head`.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
+        }
+        Err(config::Error::Mistake(error)) => {
+            Terminal::new(Talk::default()).error(&error);
+            return Exit::Usage.into();
         }
     };
     let terminal = Terminal::new(Talk {
@@ -37,7 +46,7 @@ fn main() -> ExitCode {
         log_format: args.log_format.unwrap_or_default(),
     });
     terminal.install();
-    let exit = start(args, &terminal).unwrap_or_else(|(exit, error)| {
+    let exit = start(args, &config, &terminal).unwrap_or_else(|(exit, error)| {
         terminal.error(&error);
         exit
     });
@@ -47,29 +56,39 @@ fn main() -> ExitCode {
 /// What ends the program early: its code, and the chain of what went wrong.
 type Failed = (Exit, anyhow::Error);
 
-fn start(args: Args, terminal: &Terminal) -> Result<Exit, Failed> {
+fn start(args: Args, config: &Config, terminal: &Terminal) -> Result<Exit, Failed> {
+    let broken = |error| (Exit::Broken, error);
     if let Some(what) = args.generate {
-        return generate::print(what).map(|()| Exit::Success).map_err(|error| (Exit::Broken, error));
+        return generate::print(what).map(|()| Exit::Success).map_err(broken);
+    }
+    if args.print_config {
+        return generate::lines(&config.lines()).map(|_| Exit::Success).map_err(broken);
     }
     let mode = args.demo;
+    let form = if args.format.as_deref() == Some("json") { Form::Json } else { Form::Text };
+    let dry = args.dry_run.then_some(form);
     let mut plan = plan::plan(args).map_err(|error| (Exit::Usage, error))?;
     files::fit(&mut plan).map_err(|error| (Exit::Broken, error))?;
     // One thread drives all sockets: it is not the bottleneck, and it wakes nobody else. Pages are read on the blocking pool.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name("scrape-reader").build();
     let runtime = runtime.context("cannot start the runtime").map_err(|error| (Exit::Broken, error))?;
-    let exit = runtime.block_on(run(plan, mode, terminal));
+    let exit = runtime.block_on(run(plan, mode, dry, terminal));
     // Everything owed is written; a lookup that hangs in the system's resolver is not waited for.
     runtime.shutdown_background();
     exit
 }
 
-async fn run(mut plan: Plan, mode: Option<DemoMode>, terminal: &Terminal) -> Result<Exit, Failed> {
+async fn run(mut plan: Plan, mode: Option<DemoMode>, dry: Option<Form>, terminal: &Terminal) -> Result<Exit, Failed> {
     let broken = |error: io::Error| (Exit::Broken, error.into());
-    let mut signals = Signals::new().map_err(broken)?;
     let site = match mode {
         Some(_) => Some(demo::start().await.map_err(broken)?),
         None => None,
     };
+    if let Some(form) = dry {
+        plan.source.inputs.extend(site.iter().flat_map(Demo::urls).map(scrape::Origin::Url));
+        return survey(plan, form);
+    }
+    let mut signals = Signals::new().map_err(broken)?;
     if let Some(site) = &site {
         if mode == Some(DemoMode::Serve) {
             return Ok(if generate::lines(&site.urls()).map_err(|error| (Exit::Broken, error))? {
@@ -115,7 +134,19 @@ async fn run(mut plan: Plan, mode: Option<DemoMode>, terminal: &Terminal) -> Res
             if let Some(summary) = &error.summary {
                 terminal.summary(summary);
             }
-            Err((if error.is_usage() { Exit::Usage } else { Exit::Broken }, error.into()))
+            Err(failed(error))
         }
     }
+}
+
+/// Says what the run would do. Nothing has been opened for writing, and a signal ends the program as it ends any other.
+fn survey(plan: Plan, form: Form) -> Result<Exit, Failed> {
+    let settings = plan.crawl.clone();
+    let survey = scrape::survey(plan).map_err(failed)?;
+    generate::lines(&dry_run::lines(&survey, &settings, form)).map_err(|error| (Exit::Broken, error))?;
+    Ok(if survey.bad > 0 { Exit::SomeFailed } else { Exit::Success })
+}
+
+fn failed(error: scrape::Error) -> Failed {
+    (if error.is_usage() { Exit::Usage } else { Exit::Broken }, error.into())
 }

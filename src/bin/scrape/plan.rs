@@ -4,6 +4,7 @@ use std::fs::Metadata;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::bail;
 use scrape::sink::FormatEntry;
@@ -52,12 +53,19 @@ fn crawl(args: &Args, plan: &mut Plan) {
     crawl.ordered = args.ordered;
     crawl.deadline = args.deadline;
     set(&mut crawl.grace, args.grace);
+    crawl.pace_state.clone_from(&args.pace_state);
     let frontier = &mut crawl.frontier;
     frontier.per_host = args.per_host.map(Into::into);
     frontier.rps.clone_from(&args.rps);
     frontier.host_rps.clone_from(&args.host_rps);
     set(&mut frontier.burst, args.burst);
     set(&mut frontier.max_redirects, args.max_redirects);
+    set(&mut frontier.limit_by, args.limit_by);
+    frontier.adapt = !args.no_adapt;
+    set(&mut frontier.robots, args.robots);
+    set(&mut frontier.retry_budget, args.retry_budget);
+    set(&mut frontier.give_up, args.give_up);
+    frontier.hosts = Arc::clone(&args.hosts);
     let retry = &mut frontier.retry;
     set(&mut retry.retries, args.retries);
     set(&mut retry.backoff, args.backoff);
@@ -73,6 +81,7 @@ fn fetch(args: &Args, plan: &mut Plan) {
     set(&mut fetch.read_timeout, args.read_timeout);
     set(&mut fetch.max_body, args.max_body);
     set(&mut fetch.accept, args.accept.as_deref().map(Into::into));
+    fetch.hosts = Arc::clone(&args.hosts);
     set(&mut fetch.user_agent, args.user_agent.clone());
     for (name, value) in &args.headers {
         fetch.headers.append(name, value.clone());

@@ -310,16 +310,6 @@ fn our_name_is_what_stands_before_the_version() {
     }
 }
 
-#[test]
-fn a_mode_is_read_by_its_name() {
-    for (name, mode) in Mode::NAMES {
-        assert_eq!(name.parse(), Ok(mode));
-    }
-    assert_eq!(Mode::NAMES[0].1, Mode::default());
-    let message = "\"maybe\" does not say whose robots.txt is obeyed: write auto, always or never";
-    assert_eq!("maybe".parse::<Mode>().unwrap_err().to_string(), message);
-}
-
 fn line() -> impl Strategy<Value = String> {
     prop_oneof![
         2 => "(User-agent|user-agent ?): ?(foobot|FOOBOT|barbot|[*])",

@@ -7,6 +7,7 @@ use scrape::policy::RetryOn;
 use scrape::{ErrorKind, Plan};
 
 use super::Args;
+use super::values::{LIMITS, ROBOTS, name};
 use crate::exit::Exit;
 
 /// The command with what `--help` takes from the library: defaults, error kinds, exit codes.
@@ -30,6 +31,8 @@ pub(super) fn defaults() -> Vec<(&'static str, String)> {
         ("url_field", source.url_field),
         ("concurrency", crawl.concurrency.to_string()),
         ("burst", crawl.frontier.burst.to_string()),
+        ("limit_by", name(LIMITS, &crawl.frontier.limit_by)),
+        ("robots", name(ROBOTS, &crawl.frontier.robots)),
         ("timeout", time(fetch.timeout)),
         ("connect_timeout", time(fetch.connect_timeout)),
         ("read_timeout", time(fetch.read_timeout)),
@@ -39,6 +42,8 @@ pub(super) fn defaults() -> Vec<(&'static str, String)> {
         ("max_backoff", time(retry.max_backoff)),
         ("max_wait", time(retry.max_wait)),
         ("retry_on", RetryOn::DEFAULT.to_owned()),
+        ("retry_budget", "20%".to_owned()),
+        ("give_up", crawl.frontier.give_up.to_string()),
         ("user_agent", fetch.user_agent.to_str().unwrap_or_default().to_owned()),
         ("max_redirects", crawl.frontier.max_redirects.to_string()),
         ("max_body", format!("{}M", fetch.max_body / 1_000_000)),
@@ -50,6 +55,21 @@ pub(super) fn defaults() -> Vec<(&'static str, String)> {
         ("log_format", "text".to_owned()),
     ]
 }
+
+const SETTINGS: &str = r#"Settings come from flags, else from the environment (SCRAPE_HOST_RPS=1 for
+--host-rps 1; an empty variable says nothing, several values stand on a line
+each), else from the file, which has the long flags as keys, else from defaults:
+  concurrency = 20
+  rps = ["5/s", "100/m"]
+  [hosts."shop.example"]
+  rps = 0.5
+  per-host = 1
+  robots = "always"
+  headers = { Authorization = "Bearer ..." }
+A host is "a.example" (on all ports), "a.example:8080", "*.example" (subdomains,
+not example itself) or "*"; for each key the most specific one that has it counts,
+instead of the setting of all hosts. Its headers go to it, whoever led there.
+"#;
 
 fn after_help() -> String {
     use std::fmt::Write as _;
@@ -66,6 +86,7 @@ fn after_help() -> String {
         text,
         "\nTimes are written 500ms, 10s, 2m, 1h; a bare number is seconds.\n\
          The list is streamed: at most {} targets (or twice the concurrency) are\nlooked ahead, and with --ordered at most {} records are held back.\n\n\
+         {SETTINGS}\n\
          Examples:\n  \
          scrape urls.txt --concurrency 20 --rps 5\n  \
          scrape urls.txt -s 'title=title' -s 'links[]=a[href]::attr(href)' | jq -r .data.title\n  \

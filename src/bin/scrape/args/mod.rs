@@ -2,20 +2,25 @@
 //! over the library's settings, where each default is written once; `--help` takes them from there.
 
 mod help;
+mod options;
 mod values;
 
 use std::ffi::OsString;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use clap::{FromArgMatches, Parser, ValueEnum};
+use clap::{Parser, ValueEnum};
 use http::{HeaderName, HeaderValue};
 use scrape::Field;
-use scrape::policy::{Rate, RetryOn};
+use scrape::policy::{HostRules, LimitBy, Rate, RetryOn, Share, robots};
 
 pub(crate) use self::help::command;
-use self::values::{Statuses, count, duration, formats, header, input_formats, size, status_list, time_limit};
+pub(crate) use self::options::{Opt, Shape, Typed, Value, options, typed_only};
+use self::values::{
+    LIMITS, ROBOTS, Statuses, choice, count, duration, formats, header, input_formats, number, size, status_list, time_limit,
+};
 use crate::terminal::{Color, LogFormat, Progress};
 
 /// Fetches a list of URLs and writes one record for each: success or failure, as it completes.
@@ -40,14 +45,14 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Input")]
     pub(crate) unique: bool,
     /// Stop reading after this many targets
-    #[arg(long, value_name = "N", help_heading = "Input")]
+    #[arg(long, value_name = "N", value_parser = number::<u64>, help_heading = "Input")]
     pub(crate) limit: Option<u64>,
 
     /// Requests in flight at most
-    #[arg(short, long, value_name = "N", value_parser = count, help_heading = "Pace")]
+    #[arg(short, long, value_name = "N", value_parser = count::<NonZeroUsize>, help_heading = "Pace")]
     pub(crate) concurrency: Option<NonZeroUsize>,
     /// Requests in flight to one host at most
-    #[arg(long, value_name = "N", value_parser = count, help_heading = "Pace")]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroUsize>, help_heading = "Pace")]
     pub(crate) per_host: Option<NonZeroUsize>,
     /// Requests started, all hosts together: 5 (a second), 0.5, 30/m, 5/15s; may be repeated
     #[arg(long, visible_alias = "rate-limit", value_name = "RATE", help_heading = "Pace")]
@@ -56,8 +61,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "RATE", help_heading = "Pace")]
     pub(crate) host_rps: Vec<Rate>,
     /// Requests that a rate which was not used up may let through at once
-    #[arg(long, value_name = "N", help_heading = "Pace")]
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroU32>, help_heading = "Pace")]
     pub(crate) burst: Option<NonZeroU32>,
+    /// What shares the limits of one host
+    #[arg(long, value_name = "WHAT", value_parser = choice(LIMITS), help_heading = "Pace")]
+    pub(crate) limit_by: Option<LimitBy>,
+    /// Do not slow down for a host that answers slowly or refuses, where no rate is given for it
+    #[arg(long, help_heading = "Pace")]
+    pub(crate) no_adapt: bool,
+    /// Whose robots.txt is obeyed
+    #[arg(long, value_name = "WHEN", value_parser = choice(ROBOTS), help_heading = "Pace")]
+    pub(crate) robots: Option<robots::Mode>,
+    /// Keep what is learned of hosts in this file, for the next run and for runs at the same time
+    #[arg(long, value_name = "FILE", help_heading = "Pace")]
+    pub(crate) pace_state: Option<PathBuf>,
 
     /// One attempt as a whole, from the name lookup to the last byte
     #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Time")]
@@ -76,7 +93,7 @@ pub(crate) struct Args {
     pub(crate) grace: Option<Duration>,
 
     /// Attempts after the first one
-    #[arg(long, value_name = "N", help_heading = "Retry")]
+    #[arg(long, value_name = "N", value_parser = number::<u32>, help_heading = "Retry")]
     pub(crate) retries: Option<u32>,
     /// The longest wait before the second attempt; doubles with each, and is spread at random
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Retry")]
@@ -90,6 +107,12 @@ pub(crate) struct Args {
     /// Error kinds and statuses that are tried again, or none
     #[arg(long, value_name = "LIST", help_heading = "Retry")]
     pub(crate) retry_on: Option<RetryOn>,
+    /// The share of all requests that may be retries: 20%, 0.2, or none for no bound
+    #[arg(long, value_name = "SHARE", help_heading = "Retry")]
+    pub(crate) retry_budget: Option<Share>,
+    /// Give a host up when it could not be reached and so many probes were in vain too
+    #[arg(long, value_name = "N", value_parser = count::<NonZeroU32>, help_heading = "Retry")]
+    pub(crate) give_up: Option<NonZeroU32>,
 
     /// Send this header, but not to other hosts that a redirect leads to; may be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header, help_heading = "Request")]
@@ -98,7 +121,7 @@ pub(crate) struct Args {
     #[arg(short = 'A', long, value_name = "TEXT", help_heading = "Request")]
     pub(crate) user_agent: Option<HeaderValue>,
     /// Redirects followed for one attempt
-    #[arg(long, value_name = "N", help_heading = "Request")]
+    #[arg(long, value_name = "N", value_parser = number::<usize>, help_heading = "Request")]
     pub(crate) max_redirects: Option<usize>,
     /// The largest body, decoded: 500K, 10M, 1G (powers of 1000; Ki, Mi, Gi are of 1024)
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Request")]
@@ -152,9 +175,26 @@ pub(crate) struct Args {
     /// Scrape a practice shop on loopback, to try everything offline; `--demo serve` keeps it open and lists its URLs
     #[arg(long, value_enum, value_name = "MODE", num_args = 0..=1, default_missing_value = "run", conflicts_with = "inputs", help_heading = "Other")]
     pub(crate) demo: Option<DemoMode>,
+    /// Take settings from this TOML file: `concurrency = 20`, `[hosts."a.example"]`; without it from scrape/config.toml in
+    /// `$XDG_CONFIG_HOME` or ~/.config
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config", help_heading = "Other")]
+    pub(crate) config: Option<PathBuf>,
+    /// Take settings from no file
+    #[arg(long, help_heading = "Other")]
+    pub(crate) no_config: bool,
+    /// Print every setting, as a file for --config, with where it comes from, and end
+    #[arg(long, help_heading = "Other")]
+    pub(crate) print_config: bool,
+    /// Read the list and say what the run would do and how long it would take, without a request (with -f json: as JSON)
+    #[arg(long, help_heading = "Other")]
+    pub(crate) dry_run: bool,
     /// Print a man page or a completion script
     #[arg(long, value_enum, value_name = "WHAT", exclusive = true, help_heading = "Other")]
     pub(crate) generate: Option<Generate>,
+
+    /// What single hosts have of their own, which only a file says.
+    #[arg(skip)]
+    pub(crate) hosts: Arc<HostRules>,
 }
 
 /// What the practice shop is for.
@@ -181,12 +221,11 @@ pub(crate) enum Generate {
     Powershell,
 }
 
+#[cfg(test)]
 impl Args {
-    /// Reads the command line. The error is clap's: a usage error, or the text of `--help` or `--version`.
+    /// Reads the command line alone.
     pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let mut command = command();
-        let matches = command.try_get_matches_from_mut(words)?;
-        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+        Typed::read(words)?.complete(&[])
     }
 }
 

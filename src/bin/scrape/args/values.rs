@@ -1,13 +1,14 @@
 //! How single values are written on the command line.
 
-use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, PossibleValuesParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use http::{HeaderName, HeaderValue};
 use scrape::policy::retry::statuses;
+use scrape::policy::{LimitBy, robots};
 use scrape::sink::FORMATS;
 use scrape::source::SOURCES;
 
@@ -21,6 +22,35 @@ pub(super) fn input_formats() -> PossibleValuesParser {
 
 pub(super) fn formats() -> PossibleValuesParser {
     PossibleValuesParser::new(FORMATS.iter().map(|entry| PossibleValue::new(entry.name).aliases(entry.extensions)))
+}
+
+/// The values of an option, by their names, each with a line for `--help`.
+pub(super) type Choices<T> = &'static [(&'static str, T, &'static str)];
+
+pub(super) const LIMITS: Choices<LimitBy> = &[
+    ("host", LimitBy::Host, "Each host and port for itself"),
+    ("site", LimitBy::Site, "All hosts of one registrable domain, as a.example.co.uk and b.example.co.uk"),
+    ("ip", LimitBy::Ip, "All hosts at one address"),
+];
+
+pub(super) const ROBOTS: Choices<robots::Mode> = &[
+    ("auto", robots::Mode::Auto, "Listed URLs are fetched, discovered ones obey"),
+    ("always", robots::Mode::Always, "All URLs obey"),
+    ("never", robots::Mode::Never, "None does"),
+];
+
+/// Reads one of the names.
+pub(super) fn choice<T: Copy + Send + Sync>(choices: Choices<T>) -> impl TypedValueParser<Value = T> {
+    let names = choices.iter().map(|(name, _, help)| PossibleValue::new(*name).help(*help));
+    PossibleValuesParser::new(names).map(|given| {
+        let found = choices.iter().find(|(name, ..)| *name == given);
+        found.expect("clap accepts the names of the choices only").1
+    })
+}
+
+/// The name of a value.
+pub(super) fn name<T: PartialEq>(choices: Choices<T>, value: &T) -> String {
+    choices.iter().find(|(_, own, _)| own == value).map(|(name, ..)| (*name).to_owned()).unwrap_or_default()
 }
 
 /// Longer than any run, and short enough that no arithmetic on instants overflows.
@@ -42,8 +72,13 @@ pub(super) fn time_limit(text: &str) -> Result<Duration, String> {
 }
 
 /// A count of things of which there is at least one.
-pub(super) fn count(text: &str) -> Result<NonZeroUsize, String> {
+pub(super) fn count<T: FromStr>(text: &str) -> Result<T, String> {
     text.trim().parse().map_err(|_| "a count is a whole number from 1".to_owned())
+}
+
+/// A number that may be zero.
+pub(super) fn number<T: FromStr>(text: &str) -> Result<T, String> {
+    text.trim().parse().map_err(|_| "it is a whole number from 0".to_owned())
 }
 
 pub(super) fn size(text: &str) -> Result<u64, String> {

@@ -1,0 +1,157 @@
+//! The settings as a file that gives the same settings again, each with where it comes from. Secrets are not in it.
+
+use std::ffi::OsStr;
+
+use scrape::model::{Clean, redact};
+
+use super::hosts::{Table, Texts};
+use super::{Config, Setting};
+use crate::args::{Opt, Shape, Value};
+
+/// What stands for a secret.
+const HIDDEN: &str = "***";
+/// The option whose default depends on another one, so that writing it down would change what it means.
+const BY_EXTENSION: &str = "format";
+
+impl Config {
+    /// The text of `--print-config`, in lines.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let file = self.file.as_deref().map_or_else(|| "no file".to_owned(), |file| Clean(file).to_string());
+        let mut lines = vec![format!("# strongest first: flags, the environment (SCRAPE_...), {file}, defaults")];
+        let mut heading = "";
+        for setting in &self.settings {
+            if setting.option.heading != heading {
+                heading = &setting.option.heading;
+                lines.extend([String::new(), format!("# {heading}")]);
+            }
+            lines.push(self.line(setting));
+        }
+        for table in &self.hosts.tables {
+            lines.push(String::new());
+            lines.extend(host(table));
+        }
+        lines
+    }
+
+    fn line(&self, setting: &Setting) -> String {
+        let Setting { option, given, overruled } = setting;
+        let key = &option.key;
+        if let Some(given) = given {
+            return format!("{key} = {}  # {}", value(option, &given.value), given.origin);
+        }
+        if let Some((given, by)) = overruled {
+            return format!("# {key} = {}  # {}, overruled by {by}", value(option, &given.value), given.origin);
+        }
+        match (option.shape, &option.default) {
+            (Shape::Switch, _) => format!("{key} = false  # default"),
+            (Shape::Count, _) => format!("{key} = 0  # default"),
+            (_, Some(default)) if *key == BY_EXTENSION => format!("# {key} = {}  # or by the output's extension", text(default)),
+            (_, Some(default)) if self.is_excluded(option) => format!("# {key} = {}", default_value(option, default)),
+            (_, Some(default)) => format!("{key} = {}  # default", default_value(option, default)),
+            (Shape::One, None) => format!("# {key} = {}", option.value_name),
+            (Shape::Many, None) => format!("# {key} = [{}]", option.value_name),
+        }
+    }
+
+    /// Whether an option that is set excludes this one.
+    fn is_excluded(&self, option: &Opt) -> bool {
+        let is_on = |setting: &Setting| setting.given.as_ref().is_some_and(|given| given.value.is_on());
+        self.settings.iter().any(|other| is_on(other) && other.option.excludes(option))
+    }
+}
+
+fn host(Table { pattern, place, entries }: &Table) -> Vec<String> {
+    let mut lines = vec![format!("[hosts.{}]  # {}", key(pattern), Clean(place))];
+    lines.extend(entries.iter().map(|entry| {
+        let value = match &entry.texts {
+            Texts::One(one) => text(one),
+            Texts::Many(many) => list(many.iter().map(|one| text(one))),
+            Texts::Headers(headers) => headers_table(headers),
+        };
+        format!("{} = {value}  # {}", entry.key, Clean(&entry.place))
+    }));
+    lines
+}
+
+/// Headers of one name have a list of values.
+fn headers_table(headers: &[(String, String)]) -> String {
+    let mut names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+    names.dedup();
+    let entries = names.into_iter().map(|name| {
+        let own = headers.iter().filter(|(other, _)| other == name);
+        let mut values: Vec<_> = own.map(|(_, value)| quote(if is_secret(name) { HIDDEN } else { value })).collect();
+        let value = if values.len() == 1 { values.remove(0) } else { list(values.into_iter()) };
+        format!("{} = {value}", key(name))
+    });
+    format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
+}
+
+fn value(option: &Opt, value: &Value) -> String {
+    match (option.shape, value) {
+        (Shape::Switch, Value::Times(times)) => (*times > 0).to_string(),
+        (_, Value::Times(times)) => times.to_string(),
+        (Shape::Many, Value::Texts(texts)) => list(texts.iter().map(|one| quote(&shown(option, one)))),
+        (_, Value::Texts(texts)) => texts.first().map(|one| text(&shown(option, one))).unwrap_or_default(),
+    }
+}
+
+fn default_value(option: &Opt, default: &str) -> String {
+    if option.shape == Shape::Many { list(std::iter::once(quote(default))) } else { text(default) }
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("[{}]", items.collect::<Vec<_>>().join(", "))
+}
+
+/// A number as a number, all else in quotes.
+fn text(text: &str) -> String {
+    let is_number = text.parse::<i64>().is_ok_and(|number| number.to_string() == text);
+    if is_number { text.to_owned() } else { quote(text) }
+}
+
+fn quote(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            // A String takes whatever is written.
+            c if Clean::is_hostile(c) => drop(write!(quoted, "\\u{:04X}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted + "\""
+}
+
+fn key(name: &str) -> String {
+    let is_bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+    if is_bare { name.to_owned() } else { quote(name) }
+}
+
+/// A value as it may be shown: without what gives access to something.
+fn shown(option: &Opt, value: &OsStr) -> String {
+    let value = value.to_string_lossy();
+    match value.split_once(':') {
+        Some((name, _)) if option.key == "header" && is_secret(name) => format!("{name}: {HIDDEN}"),
+        _ => redact_all(&value),
+    }
+}
+
+/// Why a value is refused, with the value in front where the reason does not show it and it cannot be a secret.
+pub(super) fn refusal(option: &Opt, value: &OsStr, why: &str) -> String {
+    let value = format!("{:?}", shown(option, value));
+    if option.key == "header" || why.contains(&value) { why.to_owned() } else { format!("{value}: {why}") }
+}
+
+/// Whether a header's value gives access to something, as far as its name tells.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["auth", "cookie", "key", "token", "secret", "password", "session", "credential", "signature"]
+        .iter()
+        .any(|word| name.contains(word))
+}
+
+/// Hides the credentials of the URL in a text, if there is one.
+fn redact_all(text: &str) -> String {
+    if text.contains("://") { redact(text).into_owned() } else { text.to_owned() }
+}
