@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::extract::Extractor;
 use crate::fetch::{self, Fetch, Reply};
-use crate::model::{Done, ErrorKind, Failure, Outcome, Page, Row, Ticket};
+use crate::model::{Done, ErrorKind, Failure, Flight, Outcome, Page, Phase, Row, Ticket};
 
 /// Pages up to this many bytes as received are read where they arrive: handing them over costs more than they hold up the sockets.
 const INLINE_BYTES: usize = 8 << 10;
@@ -27,16 +27,18 @@ pub(super) struct Shop<F> {
 }
 
 /// Uses one ticket. Whatever happens, the ticket comes back.
-pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket) -> Done {
+pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket, flight: &Arc<Flight>) -> Done {
     let started = Instant::now();
-    let fetched = AssertUnwindSafe(shop.fetch.fetch(&ticket)).catch_unwind().await;
+    let fetched = AssertUnwindSafe(shop.fetch.fetch(&ticket, flight)).catch_unwind().await;
     let (elapsed, at) = (started.elapsed(), SystemTime::now());
     let mut asked = None;
     let outcome = match fetched {
         Ok(Ok(Reply::Page(mut page))) => {
             asked = page.asked.take();
+            flight.enter(Phase::Reading, (started + elapsed).into_std());
             read(&shop, page).await.map_or_else(Outcome::Failed, Outcome::Row)
         }
+        Ok(Ok(Reply::Address(address))) => Outcome::Address(address),
         Ok(Ok(Reply::Redirect { status, to })) => Outcome::Redirect { status, to },
         Ok(Ok(Reply::Stale(failure))) => Outcome::Stale(failure),
         Ok(Ok(Reply::Starved(failure))) => Outcome::Starved(failure),

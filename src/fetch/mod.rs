@@ -8,8 +8,11 @@ mod client;
 mod dial;
 mod error;
 mod exchange;
+mod resolve;
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
@@ -17,7 +20,7 @@ use url::Url;
 
 pub use self::body::decode;
 pub use self::client::{ClientError, Fetcher};
-use crate::model::{Failure, Page, Ticket};
+use crate::model::{Failure, Flight, Page, Ticket};
 
 /// How one attempt is made.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ pub struct Settings {
     pub headers: HeaderMap,
     /// Leave the environment's proxies (`HTTP_PROXY` and so on) out of it. Default: no.
     pub direct: bool,
+    /// Connect a name to no other address than the one that was answered for it, until that gives no answer. Default: no.
+    pub pin_addresses: bool,
     /// Sent with every request. Default `scrape/VERSION`.
     pub user_agent: HeaderValue,
 }
@@ -50,6 +55,7 @@ impl Default for Settings {
             accept: vec![200..=299],
             headers: HeaderMap::new(),
             direct: false,
+            pin_addresses: false,
             user_agent: HeaderValue::from_static(concat!("scrape/", env!("CARGO_PKG_VERSION"))),
         }
     }
@@ -67,6 +73,8 @@ pub enum Reply {
         /// Its `Location`, absolute.
         to: Url,
     },
+    /// The address of the URL's host, for a ticket that asks for no more.
+    Address(IpAddr),
     /// A kept-alive connection was closed before anything was answered: not the host's failure.
     Stale(Failure),
     /// The system had no descriptor or port left for a connection: not the host's failure either.
@@ -75,6 +83,6 @@ pub enum Reply {
 
 /// Who answers requests: the web, or a test's own idea of it.
 pub trait Fetch: Send + Sync + 'static {
-    /// Sends the one request that a ticket allows.
-    fn fetch(&self, ticket: &Ticket) -> impl Future<Output = Result<Reply, Failure>> + Send;
+    /// Sends the one request that a ticket allows, and tells its `flight` how far it is.
+    fn fetch(&self, ticket: &Ticket, flight: &Arc<Flight>) -> impl Future<Output = Result<Reply, Failure>> + Send;
 }

@@ -5,6 +5,7 @@
 
 mod error;
 mod reading;
+mod waiting;
 mod writing;
 
 use std::io;
@@ -16,11 +17,12 @@ use tokio::time::Instant;
 
 pub use self::error::{Cause, Error};
 use self::reading::start_source;
+use self::waiting::{attend, input_opens, output_ends, output_opens, pass_on};
 use self::writing::{Tally, reader_gone, start_sink};
-use crate::crawl::{self, Crawled, Halt, Line, Stop, crawl, until};
+use crate::crawl::{self, Crawled, Halt, Line, Patience, Stop, crawl, until};
 use crate::extract::{self, Extractor};
 use crate::fetch::{self, Fetcher};
-use crate::model::{Columns, Ended, Record, Status, Summary};
+use crate::model::{Columns, Ended, Record, Status, Summary, Waits};
 use crate::sink::{self, Destination, End};
 use crate::source;
 
@@ -49,6 +51,10 @@ pub trait Observe: Send + 'static {
 
     /// The crawl is about to wait; this is where it stands. Called often: keep it short.
     fn status(&mut self, _status: &Status) {}
+
+    /// Nothing has completed for [`patience`](crawl::Settings::patience), or somebody [asked](crate::Stopper::ask): this is what
+    /// the run waits for. Told once, and again every minute while it stays like that.
+    fn waiting(&mut self, _waits: &Waits) {}
 }
 
 impl<F: FnMut(&Record) + Send + 'static> Observe for F {
@@ -74,9 +80,11 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let mut source = start_source(plan.source, targets_out)?;
     // What has not begun has nothing to finish, so a stop or the deadline ends it at once.
     let deadline = plan.crawl.deadline.and_then(|deadline| Instant::now().checked_add(deadline));
+    let mut patience = Patience::new(plan.crawl.patience, &stop, began);
     let unbegun = |ended| Ok(Summary { ended, elapsed: began.elapsed(), ..Summary::default() });
     let opened = tokio::select! {
         opened = source.opened() => opened?,
+        never = attend(&observe, &mut patience, input_opens(), || 0) => match never {},
         () = stop.reached(Halt::Drain) => return unbegun(Ended::Stopped),
         () = until(deadline) => return unbegun(Ended::Deadline),
     };
@@ -87,20 +95,27 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let mut sink = start_sink(plan.sink, columns, records_in, Arc::clone(&observe))?;
     tokio::select! {
         opened = sink.opened() => opened?,
+        never = attend(&observe, &mut patience, output_opens(), || 0) => match never {},
         () = stop.reached(Halt::Drain) => return unbegun(Ended::Stopped),
         () = until(deadline) => return unbegun(Ended::Deadline),
     }
 
     let settings = crawl::Settings { deadline: deadline.map(|at| at.saturating_duration_since(Instant::now())), ..plan.crawl };
-    let grace = settings.grace;
+    drop(patience);
+    let (grace, length) = (settings.grace, settings.patience);
     let line = Line { targets, total: opened.total, records, fetch, extract, max_body, stop: stop.clone() };
-    let mut crawled = crawl(settings, line, |status| lock(&observe).status(status), gone).await;
+    let mut crawled = crawl(settings, line, |news| pass_on(&observe, news), gone).await;
     // A source that has ended says how; one that still waits for input is left alone.
     let input = if crawled.input_complete { source.ended().await } else { Ok(()) };
     crawled.input_complete &= input.is_ok();
     let complete = crawled.ended == Ended::Finished && input.is_ok();
     let too_late = too_late(crawled.is_blocked, stop.clone(), deadline, grace);
-    let (tally, written) = sink.finish(complete, too_late).await?;
+    let mut patience = Patience::new(length, &stop, Instant::now());
+    let written = sink.written();
+    let (tally, written) = tokio::select! {
+        finished = sink.finish(complete, too_late) => finished?,
+        never = attend(&observe, &mut patience, output_ends(), written) => match never {},
+    };
     let mut summary = sum_up(tally, crawled, began.elapsed());
     if summary.ended == Ended::Finished && summary.left > 0 {
         // The crawl was done, but its last records did not get out.
