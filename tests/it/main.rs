@@ -21,3 +21,4 @@ mod record;
 mod redirect;
 mod retry;
 mod talk;
+mod waits;

@@ -17,7 +17,7 @@ use scrape::{Destination, Ended, Halt, Plan};
 
 use args::{Args, DemoMode};
 use exit::Exit;
-use signals::Signals;
+use signals::{Asks, Signals};
 use terminal::{Talk, Terminal};
 
 fn main() -> ExitCode {
@@ -51,19 +51,23 @@ fn start(args: Args, terminal: &Terminal) -> Result<Exit, Failed> {
     if let Some(what) = args.generate {
         return generate::print(what).map(|()| Exit::Success).map_err(|error| (Exit::Broken, error));
     }
-    let mode = args.demo;
-    let mut plan = plan::plan(args).map_err(|error| (Exit::Usage, error))?;
-    files::fit(&mut plan).map_err(|error| (Exit::Broken, error))?;
     // One thread drives all sockets: it is not the bottleneck, and it wakes nobody else. Pages are read on the blocking pool.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name("scrape-reader").build();
     let runtime = runtime.context("cannot start the runtime").map_err(|error| (Exit::Broken, error))?;
-    let exit = runtime.block_on(run(plan, mode, terminal));
+    // Before anything that may take its time: whoever asks what the program waits for must not end it.
+    let inside = runtime.enter();
+    let asks = Asks::new().context("cannot listen to signals").map_err(|error| (Exit::Broken, error))?;
+    drop(inside);
+    let mode = args.demo;
+    let mut plan = plan::plan(args).map_err(|error| (Exit::Usage, error))?;
+    files::fit(&mut plan).map_err(|error| (Exit::Broken, error))?;
+    let exit = runtime.block_on(run(plan, mode, terminal, asks));
     // Everything owed is written; a lookup that hangs in the system's resolver is not waited for.
     runtime.shutdown_background();
     exit
 }
 
-async fn run(mut plan: Plan, mode: Option<DemoMode>, terminal: &Terminal) -> Result<Exit, Failed> {
+async fn run(mut plan: Plan, mode: Option<DemoMode>, terminal: &Terminal, mut asks: Asks) -> Result<Exit, Failed> {
     let broken = |error: io::Error| (Exit::Broken, error.into());
     let mut signals = Signals::new().map_err(broken)?;
     let site = match mode {
@@ -93,6 +97,7 @@ async fn run(mut plan: Plan, mode: Option<DemoMode>, terminal: &Terminal) -> Res
     let outcome = loop {
         tokio::select! {
             outcome = &mut run => break outcome,
+            () = asks.next() => stopper.ask(),
             exit = signals.next() => {
                 signal.get_or_insert(exit);
                 let how = match stopper.press() {
