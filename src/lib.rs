@@ -49,7 +49,7 @@ pub mod source;
 
 pub use crawl::{Halt, Stop, Stopper, stop};
 pub use extract::{Extractor, Field};
-pub use model::{Columns, Data, Ended, ErrorKind, Failure, Page, Record, Status, Summary, Target};
+pub use model::{Columns, Data, Ended, ErrorKind, Failure, Page, Record, Status, Summary, Target, Waits};
 pub use run::survey::{Survey, survey};
 pub use run::{Cause, Error, Observe, Plan, run};
 pub use sink::{Destination, Existing};

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Crawl;
 use super::stop::Halt;
 use crate::fetch::Fetch;
-use crate::model::{Ended, Status};
+use crate::model::{Ended, News};
 
 /// Why the loop ends before its work is done.
 pub(super) enum Cut {
@@ -22,7 +22,7 @@ pub(super) enum Cut {
     Blocked,
 }
 
-impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
+impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
     /// Hands on the records that may leave, waiting for the sink where it is behind, but not beyond a stop or the deadline and the
     /// grace time after it.
     pub(super) async fn deliver(&mut self, mut gone: Pin<&mut impl Future<Output = ()>>) -> Result<(), Cut> {
@@ -34,20 +34,23 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
             };
             loop {
                 let (halt, limit) = self.bounds();
-                let is_over = tokio::select! {
+                let (is_over, asked) = tokio::select! {
                     biased;
-                    () = self.stop.reached(halt) => false,
+                    () = self.stop.reached(halt) => (false, None),
                     () = gone.as_mut() => return Err(Cut::Output),
                     room = self.records.reserve() => {
                         room.map_err(|_| Cut::Output)?.send(record);
+                        self.watch.patience.moved(Instant::now());
                         break;
                     }
-                    () = until(limit) => true,
+                    () = until(limit) => (true, None),
+                    asked = self.watch.patience.due() => (false, Some(asked)),
                 };
-                match (is_over, self.draining) {
-                    (false, _) => self.heed_stop()?,
-                    (true, None) => self.drain(Ended::Deadline),
-                    (true, Some(_)) => return Err(Cut::Blocked),
+                match (asked, is_over, self.draining) {
+                    (Some(asked), ..) => self.tell(asked, true),
+                    (None, false, _) => self.heed_stop()?,
+                    (None, true, None) => self.drain(Ended::Deadline),
+                    (None, true, Some(_)) => return Err(Cut::Blocked),
                 }
             }
         }

@@ -2,9 +2,9 @@
 
 use super::Crawl;
 use crate::fetch::Fetch;
-use crate::model::{Status, Target};
+use crate::model::{News, Target};
 
-impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
+impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
     /// Takes in what the source has at hand, as far as there is room.
     pub(super) fn take_in(&mut self) {
         self.unpark();

@@ -8,7 +8,7 @@ use super::Crawl;
 use crate::fetch::Fetch;
 use crate::frontier::{Event, Frontier, Recalled, Start, What};
 use crate::ledger::Ledger;
-use crate::model::{Done, Outcome, Purpose, Status};
+use crate::model::{Done, News, Outcome, Purpose};
 
 /// How soon to ask again for a place that other runs have: nobody tells when one is free.
 const PLACE_AGAIN: std::time::Duration = std::time::Duration::from_millis(100);
@@ -29,7 +29,7 @@ pub(super) fn may_start(ledger: &mut Ledger, start: &Start, burst: std::num::Non
     })
 }
 
-impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
+impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
     /// Tells the frontier what an earlier run learned of a host that comes into sight.
     pub(super) fn recall(&mut self, url: &Url) {
         let now = self.now();

@@ -12,8 +12,10 @@ mod log;
 mod news;
 mod outbox;
 mod parking;
+mod patience;
 mod settings;
 mod stop;
+mod watch;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -34,13 +36,15 @@ use self::kept::may_start;
 pub use self::outbox::ORDERED_WINDOW;
 use self::outbox::Outbox;
 use self::parking::Parking;
+pub(crate) use self::patience::Patience;
 pub use self::settings::{Crawled, Line, Settings};
 pub use self::stop::{Halt, Stop, Stopper, stop};
+use self::watch::{Roster, Watch};
 use self::worker::{Shop, work};
 use crate::fetch::Fetch;
 use crate::frontier::{Frontier, Gate, Next, Start};
 use crate::ledger::Ledger;
-use crate::model::{Done, Ended, Outcome, Purpose, Record, Slowed, Status, Ticket};
+use crate::model::{Done, Ended, News, Outcome, Purpose, Record, Slowed, Status, Ticket};
 
 /// How late a promised instant may be noticed and still be the one that counts. Timers have a grain (tokio's is a millisecond, rounded
 /// up); without this every request would push the schedule of its rate back a little, and 100 a second would be 90.
@@ -48,11 +52,12 @@ const GRAIN: Duration = Duration::from_millis(5);
 
 /// Fetches every target and sends one record for each, until the targets end, the output ends, or a stop or the deadline ends it.
 ///
-/// `status` is told where the crawl stands whenever it is about to wait; `gone` resolves when nobody reads the output any more.
+/// `status` is told where the crawl stands whenever it is about to wait, and what it waits for when that takes
+/// long; `gone` resolves when nobody reads the output any more.
 pub async fn crawl<F: Fetch>(
     settings: Settings,
     line: Line<F>,
-    status: impl FnMut(&Status),
+    status: impl FnMut(News<'_>),
     gone: impl Future<Output = ()>,
 ) -> Crawled {
     let now = Instant::now();
@@ -78,6 +83,7 @@ pub async fn crawl<F: Fetch>(
         cannot_park: false,
         broken: None,
         slowed: BTreeMap::new(),
+        watch: Watch { patience: Patience::new(settings.patience, &stop, now), roster: Roster::default() },
         did: Crawled::default(),
         settings,
         total,
@@ -124,11 +130,12 @@ struct Crawl<F, S> {
     cannot_park: bool,
     /// The hosts whose answers changed their pace, with the pace that they came to.
     slowed: BTreeMap<Box<str>, Slowed>,
+    watch: Watch,
     status: S,
     did: Crawled,
 }
 
-impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
+impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
     async fn run(&mut self, gone: impl Future<Output = ()>) {
         tokio::pin!(gone);
         let cut = loop {
@@ -200,6 +207,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
                 Next::Go(ticket) => self.spawn(*ticket, permit),
                 Next::Refused(record) => {
                     log::refused(&record);
+                    self.watch.patience.moved(now);
                     self.outbox.push(*record);
                 }
                 Next::Wait(at) => {
@@ -225,10 +233,11 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
         self.did.retries += u64::from(is_new && ticket.attempts > 1);
         log::request(&ticket);
         let shop = Arc::clone(&self.shop);
+        let aloft = self.watch.roster.enter(&ticket, self.told);
         #[expect(clippy::disallowed_methods, reason = "this is the crawl, which joins its workers")]
         self.workers.spawn(async move {
-            let done = work(shop, ticket).await;
-            drop(permit);
+            let done = work(shop, ticket, &aloft.flight).await;
+            drop((aloft, permit));
             Box::new(done)
         });
     }
@@ -246,6 +255,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
                 Some(_) => self.cut_off().await,
                 None => self.drain(Ended::Deadline),
             },
+            asked = self.watch.patience.due() => self.tell(asked, false),
             Some(done) = self.workers.join_next() => {
                 self.settle(done);
                 while let Some(done) = self.workers.try_join_next() {
@@ -269,6 +279,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
                 self.hear_of_starving(&done);
                 self.note_end(&done);
                 let now = self.now();
+                self.watch.patience.moved(self.told);
                 let record = self.frontier.settle(*done, now);
                 self.hear_news();
                 if let Some(failed) = failed {
@@ -303,7 +314,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
     fn report(&mut self, wake: Option<Instant>) {
         let census = self.frontier.census();
         let in_flight = self.workers.len();
-        (self.status)(&Status {
+        (self.status)(News::Status(&Status {
             read: self.intake.read,
             total: if self.intake.is_complete { Some(self.intake.read - self.intake.skipped) } else { self.total },
             in_flight,
@@ -313,7 +324,7 @@ impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
             waiting_hosts: census.waiting_hosts,
             next_at: wake.map(Instant::into_std).or(census.next_at),
             draining: self.draining.is_some(),
-        });
+        }));
     }
 }
 

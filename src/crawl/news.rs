@@ -3,13 +3,13 @@
 use super::Crawl;
 use crate::fetch::Fetch;
 use crate::frontier::What;
-use crate::model::{Slowed, Status};
+use crate::model::{News, Slowed};
 use crate::policy::adapt::Change;
 
 /// So many hosts are remembered for the summary.
 const MOST_SLOWED: usize = 1000;
 
-impl<F: Fetch, S: FnMut(&Status)> Crawl<F, S> {
+impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
     pub(super) fn hear_news(&mut self) {
         while let Some(event) = self.frontier.event() {
             self.keep(&event);

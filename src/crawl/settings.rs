@@ -23,6 +23,8 @@ pub struct Settings {
     pub deadline: Option<Duration>,
     /// How long a stop or the deadline lets requests in flight go on. Default 10 s.
     pub grace: Duration,
+    /// After how long with nothing completed it is said what is waited for. Default 10 s.
+    pub patience: Duration,
     /// Where what was learned of hosts is kept between runs, and shared with runs at the same time. Default: nowhere.
     pub pace_state: Option<PathBuf>,
     /// Who goes when.
@@ -36,6 +38,7 @@ impl Default for Settings {
             ordered: false,
             deadline: None,
             grace: Duration::from_secs(10),
+            patience: Duration::from_secs(10),
             pace_state: None,
             frontier: frontier::Settings::default(),
         }

@@ -1,6 +1,8 @@
-//! How a run is asked to stop: first to drain, then to end now.
+//! How a run is asked to stop: first to drain, then to end now; and how it is asked what it waits for.
 
-use tokio::sync::watch;
+use std::sync::Arc;
+
+use tokio::sync::{Notify, watch};
 
 /// How urgent a stop is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,11 +17,11 @@ pub enum Halt {
 
 /// The hand on the brake.
 #[derive(Debug)]
-pub struct Stopper(watch::Sender<Halt>);
+pub struct Stopper(watch::Sender<Halt>, Arc<Notify>);
 
 /// What a run listens to. A run whose [`Stopper`] is gone cannot be stopped and goes on to its end.
 #[derive(Clone, Debug)]
-pub struct Stop(watch::Receiver<Halt>);
+pub struct Stop(watch::Receiver<Halt>, Arc<Notify>);
 
 /// A brake and what is connected to it.
 ///
@@ -32,7 +34,8 @@ pub struct Stop(watch::Receiver<Halt>);
 #[must_use]
 pub fn stop() -> (Stopper, Stop) {
     let (sender, receiver) = watch::channel(Halt::Go);
-    (Stopper(sender), Stop(receiver))
+    let asks = Arc::new(Notify::new());
+    (Stopper(sender, Arc::clone(&asks)), Stop(receiver, asks))
 }
 
 impl Stopper {
@@ -46,6 +49,12 @@ impl Stopper {
         });
         halt
     }
+
+    /// Asks what the run waits for. It is answered once by whatever part of the run is waiting; what is asked meanwhile is the same
+    /// question.
+    pub fn ask(&self) {
+        self.1.notify_one();
+    }
 }
 
 impl Stop {
@@ -53,6 +62,11 @@ impl Stop {
     #[must_use]
     pub fn halt(&self) -> Halt {
         *self.0.borrow()
+    }
+
+    /// Where questions are heard.
+    pub(super) fn asks(&self) -> Arc<Notify> {
+        Arc::clone(&self.1)
     }
 
     /// Waits until at least `halt` is asked for.

@@ -8,8 +8,7 @@ use super::*;
 use crate::extract::{self, Extractor};
 use crate::fetch::Reply;
 use crate::frontier;
-use crate::model::Target;
-use crate::model::{ErrorKind, Failure, Page, Read};
+use crate::model::{ErrorKind, Failure, Flight, Page, Read, Target};
 
 /// Answers after some time, or never, as a function of the ticket says; counts what is in flight.
 struct Web<A> {
@@ -22,7 +21,7 @@ struct Web<A> {
 type Answer = (Duration, Result<(), Failure>);
 
 impl<A: Fn(&Ticket) -> Answer + Send + Sync + 'static> Fetch for Web<A> {
-    async fn fetch(&self, ticket: &Ticket) -> Result<Reply, Failure> {
+    async fn fetch(&self, ticket: &Ticket, _: &Arc<Flight>) -> Result<Reply, Failure> {
         let now = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         self.peak.fetch_max(now, Ordering::SeqCst);
         let (time, answer) = (self.answer)(ticket);

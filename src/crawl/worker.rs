@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::extract::Extractor;
 use crate::fetch::{self, Cap, Fetch, Reply};
-use crate::model::{Done, ErrorKind, Failure, Outcome, Page, Purpose, Row, Ticket};
+use crate::model::{Done, ErrorKind, Failure, Flight, Outcome, Page, Phase, Purpose, Row, Ticket};
 use crate::policy::robots;
 
 /// Pages up to this many bytes as received are read where they arrive: handing them over costs more than they hold up the sockets.
@@ -29,9 +29,9 @@ pub(super) struct Shop<F> {
 }
 
 /// Uses one ticket. Whatever happens, the ticket comes back.
-pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket) -> Done {
+pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket, flight: &Arc<Flight>) -> Done {
     let started = Instant::now();
-    let fetched = AssertUnwindSafe(shop.fetch.fetch(&ticket)).catch_unwind().await;
+    let fetched = AssertUnwindSafe(shop.fetch.fetch(&ticket, flight)).catch_unwind().await;
     let (elapsed, at) = (started.elapsed(), SystemTime::now());
     let mut asked = None;
     let outcome = match fetched {
@@ -41,8 +41,10 @@ pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket) -> Done {
         }
         Ok(Ok(Reply::Page(mut page))) => {
             asked = page.asked.take();
+            flight.enter(Phase::Reading, (started + elapsed).into_std());
             read(&shop, page).await.map_or_else(Outcome::Failed, Outcome::Row)
         }
+        Ok(Ok(Reply::Address(address))) => Outcome::Address(address),
         Ok(Ok(Reply::Redirect { status, to })) => Outcome::Redirect { status, to },
         Ok(Ok(Reply::Stale(failure))) => Outcome::Stale(failure),
         Ok(Ok(Reply::Starved(failure))) => Outcome::Starved(failure),
@@ -106,7 +108,7 @@ mod tests {
     struct Same(Page);
 
     impl Fetch for Same {
-        async fn fetch(&self, _: &Ticket) -> Result<Reply, Failure> {
+        async fn fetch(&self, _: &Ticket, _: &Arc<Flight>) -> Result<Reply, Failure> {
             Ok(Reply::Page(self.0.clone()))
         }
     }
@@ -120,7 +122,8 @@ mod tests {
         let extract = Arc::new(Extractor::new(extract::Settings::default()).unwrap());
         let shop = Shop { fetch: Same(page), extract, max_body: 1, readers: Semaphore::new(1) };
         let ticket = Ticket { attempts: 1, ..Ticket::new(target, url, Purpose::Robots, 0) };
-        work(Arc::new(shop), ticket).await.outcome
+        let flight = Arc::new(Flight::new(Instant::now().into_std()));
+        work(Arc::new(shop), ticket, &flight).await.outcome
     }
 
     fn packed(text: &[u8]) -> Vec<u8> {

@@ -11,12 +11,14 @@ use url::Url;
 
 use super::Settings;
 use super::dial::Watch;
+use super::resolve::Resolver;
 use crate::model::{ErrorKind, Failure};
 
 /// Fetches over the network.
 #[derive(Debug)]
 pub struct Fetcher {
     pub(super) settings: Settings,
+    pub(super) resolver: Resolver,
     http: Client,
     https: Later,
     /// The same, but keeping no connection.
@@ -39,9 +41,10 @@ impl Fetcher {
     /// The settings cannot be made into a client.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
         install_tls();
-        let http = builder(&settings).tls_certs_only([]).build()?;
+        let resolver = Resolver::new(settings.pin_addresses);
+        let http = builder(&settings, &resolver).tls_certs_only([]).build()?;
         let [https, fresh_http, fresh_https] = std::array::from_fn(|_| OnceLock::new());
-        Ok(Self { settings, http, https, fresh_http, fresh_https })
+        Ok(Self { settings, resolver, http, https, fresh_http, fresh_https })
     }
 
     /// The client for a URL's scheme. `fresh`: one that opens a connection for each request, because where one kept connection was
@@ -55,7 +58,8 @@ impl Fetcher {
             (false, true) => &self.fresh_https,
         };
         let client = client.get_or_init(|| {
-            let builder = builder(&self.settings).tls_certs_only(if is_http { Vec::new() } else { authorities() });
+            let builder =
+                builder(&self.settings, &self.resolver).tls_certs_only(if is_http { Vec::new() } else { authorities() });
             let client = if fresh { builder.pool_max_idle_per_host(0) } else { builder }.build();
             client.map_err(|error| super::error::root_cause(&error))
         });
@@ -63,7 +67,7 @@ impl Fetcher {
     }
 }
 
-fn builder(settings: &Settings) -> ClientBuilder {
+fn builder(settings: &Settings, resolver: &Resolver) -> ClientBuilder {
     let mut headers = HeaderMap::with_capacity(3);
     headers.insert(header::USER_AGENT, settings.user_agent.clone());
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
@@ -84,6 +88,7 @@ fn builder(settings: &Settings) -> ClientBuilder {
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
+        .dns_resolver(resolver.clone())
         .connector_layer(Watch)
 }
 

@@ -1,4 +1,5 @@
-//! Tells whether a request had to open a connection of its own, and since when that stands.
+//! Tells whether a request had to open a connection of its own, and since when that stands; and tells the request's flight how far it
+//! is.
 //!
 //! reqwest says neither, and both matter: a kept-alive connection that closes without an answer was stale, a new one that does so
 //! is the host's failure; and the wait for an answer begins when there is a connection to wait on. The connector runs inside the
@@ -13,6 +14,8 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
+
+use crate::model::{Flight, Phase};
 
 /// How far a request's own connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,29 +38,76 @@ impl Dial {
 }
 
 /// Shared between a request and the connector that works for it.
-type State = Arc<Mutex<Dial>>;
+#[derive(Debug)]
+struct State {
+    dial: Mutex<Dial>,
+    flight: Arc<Flight>,
+}
 
 tokio::task_local! {
-    static DIAL: State;
+    static REQUEST: Request;
 }
 
 /// Runs a request so that [`state`] can be asked inside it.
-pub(super) fn watched<F: Future>(request: F) -> impl Future<Output = F::Output> {
-    DIAL.scope(Arc::new(Mutex::new(Dial::None)), request)
+pub(super) fn watched<F: Future>(flight: &Arc<Flight>, request: F) -> impl Future<Output = F::Output> {
+    let state = State { dial: Mutex::new(Dial::None), flight: Arc::clone(flight) };
+    REQUEST.scope(Request(Arc::new(state)), request)
 }
 
 /// How far the current request's own connection is.
 pub(super) fn state() -> Dial {
-    DIAL.try_with(|state| *state.lock().unwrap_or_else(PoisonError::into_inner)).unwrap_or(Dial::None)
+    REQUEST.try_with(Request::dial).unwrap_or(Dial::None)
 }
 
-fn set(state: &State, dial: Dial) {
-    *state.lock().unwrap_or_else(PoisonError::into_inner) = dial;
+/// The current request.
+pub(super) fn current() -> Option<Request> {
+    REQUEST.try_with(Clone::clone).ok()
 }
 
-/// Whether this runs inside the request that the state belongs to.
-fn is_inside(state: &State) -> bool {
-    DIAL.try_with(|own| Arc::ptr_eq(own, state)).unwrap_or(false)
+/// The current request waits for something else from now on.
+pub(super) fn enter(phase: Phase) {
+    // Outside a request there is nobody to tell.
+    let _ = REQUEST.try_with(|request| request.0.flight.enter(phase, now()));
+}
+
+/// The current request has received so many more bytes of its body.
+pub(super) fn received(bytes: usize) {
+    let _ = REQUEST.try_with(|request| request.0.flight.received(bytes, now()));
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// A request, as those know it who work for it.
+#[derive(Clone, Debug)]
+pub(super) struct Request(Arc<State>);
+
+impl Request {
+    /// It waits for something else from now on, if this runs inside it.
+    pub(super) fn enter(&self, phase: Phase) {
+        if self.is_here() {
+            self.0.flight.enter(phase, now());
+        }
+    }
+
+    fn dial(&self) -> Dial {
+        *self.0.dial.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, dial: Dial) {
+        *self.0.dial.lock().unwrap_or_else(PoisonError::into_inner) = dial;
+        match dial {
+            Dial::Started => self.0.flight.enter(Phase::Connecting, now()),
+            Dial::Overtaken(at) | Dial::Done(at) => self.0.flight.enter_if_dialling(Phase::Waiting, at.into_std()),
+            Dial::None => {}
+        }
+    }
+
+    /// Whether this runs inside it.
+    fn is_here(&self) -> bool {
+        REQUEST.try_with(|own| Arc::ptr_eq(&own.0, &self.0)).unwrap_or(false)
+    }
 }
 
 /// The connector layer that keeps the state.
@@ -89,22 +139,22 @@ where
         self.0.poll_ready(context)
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
-        let connecting = self.0.call(request);
-        let Ok(state) = DIAL.try_with(Arc::clone) else { return Box::pin(connecting) };
-        set(&state, Dial::Started);
+    fn call(&mut self, target: R) -> Self::Future {
+        let connecting = self.0.call(target);
+        let Some(request) = current() else { return Box::pin(connecting) };
+        request.set(Dial::Started);
         Box::pin(async move {
             let (mut connecting, mut overtaken) = (pin!(connecting), false);
             let connection = poll_fn(|context| {
-                if !overtaken && !is_inside(&state) {
+                if !overtaken && !request.is_here() {
                     overtaken = true;
-                    set(&state, Dial::Overtaken(Instant::now()));
+                    request.set(Dial::Overtaken(Instant::now()));
                 }
                 connecting.as_mut().poll(context)
             });
             let connection = connection.await;
-            if is_inside(&state) {
-                set(&state, Dial::Done(Instant::now()));
+            if request.is_here() {
+                request.set(Dial::Done(Instant::now()));
             }
             connection
         })
@@ -141,27 +191,31 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_knows_how_far_its_own_connection_is() {
-        watched(async {
-            assert_eq!(state(), Dial::None);
+        let flight = Arc::new(Flight::new(now()));
+        let phase = || flight.seen(String::new(), 1, now()).phase;
+        let request = async {
+            assert_eq!((state(), phase()), (Dial::None, Phase::Waiting));
             let mut never = Watch.layer(Connector(false)).call(());
             assert!(poll(&mut never).await.is_pending());
-            assert_eq!(state(), Dial::Started);
+            assert_eq!((state(), phase()), (Dial::Started, Phase::Connecting));
             Watch.layer(Connector(true)).call(()).await.unwrap();
-            assert_eq!(state(), Dial::Done(Instant::now()));
-        })
-        .await;
+            assert_eq!((state(), phase()), (Dial::Done(Instant::now()), Phase::Waiting));
+        };
+        watched(&flight, request).await;
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_is_taken_to_the_pools_own_task_was_overtaken() {
-        let (state, mut taken) = watched(async {
+        let flight = Arc::new(Flight::new(now()));
+        let request = async {
             let mut never = Watch.layer(Connector(false)).call(());
             assert!(poll(&mut never).await.is_pending());
-            (DIAL.with(Arc::clone), never)
-        })
-        .await;
+            (current().unwrap(), never)
+        };
+        let (request, mut taken) = watched(&flight, request).await;
         assert!(poll(&mut taken).await.is_pending(), "outside the request");
-        let state = *state.lock().unwrap();
-        assert_eq!((state, state.is_reused()), (Dial::Overtaken(Instant::now()), true));
+        assert_eq!((request.dial(), request.dial().is_reused()), (Dial::Overtaken(Instant::now()), true));
+        request.enter(Phase::Connecting);
+        assert_eq!(flight.seen(String::new(), 1, now()).phase, Phase::Waiting, "what others dial is not what it waits for");
     }
 }

@@ -15,16 +15,14 @@ pub(super) fn before_head(error: &reqwest::Error, reused: bool, url: &Url, setti
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
     let failure = |kind, message: String| Failure::new(kind, message);
-    if find::<io::Error>(error).and_then(io::Error::raw_os_error).is_some_and(is_ours) {
+    if is_starved(error) {
         return Ok(Reply::Starved(failure(
             ErrorKind::Connect,
             format!("no connection to {host}:{port} could be opened: {cause}"),
         )));
     }
     if error.is_dns() {
-        let permanent = ["Name or service not known", "No address associated", "nodename nor servname", "Name does not resolve"];
-        let permanent = permanent.iter().any(|text| cause.contains(text));
-        return Err(Failure { permanent, ..failure(ErrorKind::Dns, format!("cannot resolve {host}: {cause}")) });
+        return unresolved(error, host);
     }
     if let Some(tls) = find::<rustls::Error>(error) {
         let hint = match tls {
@@ -62,6 +60,18 @@ pub(super) fn before_head(error: &reqwest::Error, reused: bool, url: &Url, setti
     }
 }
 
+/// A name that could not be resolved.
+pub(super) fn unresolved(error: &(dyn Error + 'static), host: &str) -> Result<Reply, Failure> {
+    let cause = root_cause(error);
+    if is_starved(error) {
+        let failure = Failure::new(ErrorKind::Dns, format!("{host} could not be looked up: {cause}"));
+        return Ok(Reply::Starved(failure));
+    }
+    let permanent = ["Name or service not known", "No address associated", "nodename nor servname", "Name does not resolve"];
+    let permanent = permanent.iter().any(|text| cause.contains(text));
+    Err(Failure { permanent, ..Failure::new(ErrorKind::Dns, format!("cannot resolve {host}: {cause}")) })
+}
+
 /// An error after the head, with `so_far` bytes of the body received.
 pub(super) fn in_body(error: &reqwest::Error, so_far: usize) -> Failure {
     let cause = root_cause(error);
@@ -83,8 +93,9 @@ fn proxy(scheme: &str) -> String {
 }
 
 /// Whether an error of the system says that we have no descriptor or port left.
-fn is_ours(code: i32) -> bool {
-    [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL].iter().any(|errno| errno.raw_os_error() == code)
+fn is_starved(error: &(dyn Error + 'static)) -> bool {
+    let code = find::<io::Error>(error).and_then(io::Error::raw_os_error);
+    [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL].iter().any(|errno| Some(errno.raw_os_error()) == code)
 }
 
 /// Whether a server over HTTP/2 says that it has not begun to work on the request: it is closing its connection in an orderly way, as

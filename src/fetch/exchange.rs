@@ -1,6 +1,7 @@
 //! The request and its answer, under the time limits.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +14,7 @@ use url::Url;
 use super::client::Fetcher;
 use super::dial::{self, Dial};
 use super::{Cap, Fetch, Reply, error};
-use crate::model::{Asked, ErrorKind, Failure, Page, Purpose, Ticket};
+use crate::model::{Asked, ErrorKind, Failure, Flight, Page, Phase, Purpose, Ticket};
 use crate::policy::{asked, robots};
 
 /// As much of an answer that nobody wants is read so that its connection can be used again.
@@ -22,9 +23,16 @@ const DRAIN_BYTES: u64 = 16 << 10;
 const DRAIN_TIME: Duration = Duration::from_millis(500);
 
 impl Fetch for Fetcher {
-    async fn fetch(&self, ticket: &Ticket) -> Result<Reply, Failure> {
+    async fn fetch(&self, ticket: &Ticket, flight: &Arc<Flight>) -> Result<Reply, Failure> {
+        if ticket.purpose == Purpose::Address {
+            return self.address(ticket, flight).await;
+        }
         let request = request(self, ticket)?;
-        dial::watched(exchange(self, ticket, request)).await
+        let reply = dial::watched(flight, exchange(self, ticket, request)).await;
+        if reply.as_ref().is_err_and(|failure| failure.status.is_none()) {
+            self.resolver.doubt(ticket.url.host_str().unwrap_or_default());
+        }
+        reply
     }
 }
 
@@ -36,6 +44,7 @@ async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -
         Ok(response) => response,
         Err(error) => return error::before_head(&error, dial::state().is_reused(), &ticket.url, settings),
     };
+    dial::enter(Phase::Body);
     let status = sent.status();
     // What --accept and --max-body say is meant for pages. One byte more than counts tells that a robots.txt goes on.
     let (is_accepted, cap) = match ticket.purpose {
@@ -147,6 +156,7 @@ async fn read(mut response: Response, cap: Cap, limits: &mut Limits, mut timer: 
             Err(failure) => return Err(answered(&response, failure)),
         };
         let Some(chunk) = chunk else { break };
+        dial::received(chunk.len());
         let is_enough = (so_far + chunk.len()) as u64 > cap.bytes();
         if is_enough && matches!(cap, Cap::Refuse(_)) {
             return too_large(&response, "the body goes on".to_owned());

@@ -8,7 +8,9 @@ mod client;
 mod dial;
 mod error;
 mod exchange;
+mod resolve;
 
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use url::Url;
 
 pub use self::body::decode;
 pub use self::client::{ClientError, Fetcher};
-use crate::model::{Failure, Page, Ticket};
+use crate::model::{Failure, Flight, Page, Ticket};
 use crate::policy::HostRules;
 
 /// How one attempt is made.
@@ -40,6 +42,8 @@ pub struct Settings {
     pub hosts: Arc<HostRules>,
     /// Leave the environment's proxies (`HTTP_PROXY` and so on) out of it. Default: no.
     pub direct: bool,
+    /// Connect a name to no other address than the one that was answered for it, until that gives no answer. Default: no.
+    pub pin_addresses: bool,
     /// Sent with every request. Default `scrape/VERSION`.
     pub user_agent: HeaderValue,
 }
@@ -55,6 +59,7 @@ impl Default for Settings {
             headers: HeaderMap::new(),
             hosts: Arc::default(),
             direct: false,
+            pin_addresses: false,
             user_agent: HeaderValue::from_static(concat!("scrape/", env!("CARGO_PKG_VERSION"))),
         }
     }
@@ -91,6 +96,8 @@ pub enum Reply {
         /// Its `Location`, absolute.
         to: Url,
     },
+    /// The address of the URL's host, for a ticket that asks for no more.
+    Address(IpAddr),
     /// A kept-alive connection was closed before anything was answered: not the host's failure.
     Stale(Failure),
     /// The system had no descriptor or port left for a connection: not the host's failure either.
@@ -99,6 +106,6 @@ pub enum Reply {
 
 /// Who answers requests: the web, or a test's own idea of it.
 pub trait Fetch: Send + Sync + 'static {
-    /// Sends the one request that a ticket allows.
-    fn fetch(&self, ticket: &Ticket) -> impl Future<Output = Result<Reply, Failure>> + Send;
+    /// Sends the one request that a ticket allows, and tells its `flight` how far it is.
+    fn fetch(&self, ticket: &Ticket, flight: &Arc<Flight>) -> impl Future<Output = Result<Reply, Failure>> + Send;
 }

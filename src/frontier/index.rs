@@ -124,7 +124,24 @@ impl Frontier {
         let rule = self.settings.hosts.rule(key, 0);
         let rates = rule.rps.unwrap_or(&self.settings.host_rps);
         let group = self.groups.join(key, || Limits::new(&self.settings, rates, rule.per_host, now));
+        self.part(id);
         self.host(id).group = Some(group);
+    }
+
+    /// Has a host share its group's limits no longer. Nothing of it is in flight.
+    fn part(&mut self, id: usize) {
+        let host = self.host(id);
+        let was_blocked = std::mem::take(&mut host.is_blocked);
+        if let Some(group) = host.group.take() {
+            self.leave(id, group, was_blocked);
+        }
+    }
+
+    fn leave(&mut self, id: usize, group: usize, was_blocked: bool) {
+        if was_blocked {
+            self.groups.get_mut(group).blocked.retain(|blocked| *blocked != id);
+        }
+        self.groups.leave(group);
     }
 
     pub(super) fn host(&mut self, id: usize) -> &mut Host {
@@ -192,7 +209,8 @@ impl Frontier {
             let is_kept = is_busy || host.parked > 0 || host.prelude == Prelude::Asking;
             return if is_kept { Place::Out } else { Place::Fading(self.forgotten_at(id, now)) };
         };
-        if is_probing {
+        // Its address is asked for again only when nothing counts for the old one any more.
+        if is_probing || (host.prelude == Prelude::Address && is_busy) {
             return Place::Out;
         }
         let way = match host.breaker.way(now) {
@@ -230,10 +248,7 @@ impl Frontier {
             self.by_key.remove(&host.key);
             self.free.push(id);
             if let Some(group) = host.group {
-                if host.is_blocked {
-                    self.groups.get_mut(group).blocked.retain(|blocked| *blocked != id);
-                }
-                self.groups.leave(group);
+                self.leave(id, group, host.is_blocked);
             }
         }
     }

@@ -6,12 +6,13 @@ use url::Url;
 
 use super::Frontier;
 use super::event::{Event, What};
+use super::host::Prelude;
 use crate::model::{
     Data, Done, ErrorKind, Failure, Outcome, Past, Purpose, Record, Row, Target, Ticket, Timestamp, redact, redact_text,
 };
-use crate::policy::Verdict;
 use crate::policy::adapt::Signal;
 use crate::policy::breaker::{self, Turn, Way};
+use crate::policy::{LimitBy, Verdict};
 
 /// How long nothing starts when the system had no descriptor or port left: connections that idle are closed after seconds.
 const STARVED_PAUSE: Duration = Duration::from_millis(250);
@@ -89,7 +90,15 @@ impl Frontier {
     fn reach(&mut self, done: &Done, now: Instant) {
         let (id, was_probe) = (done.ticket.host, done.ticket.is_probe);
         let (give_up, backoff, most) = (self.settings.give_up, self.settings.retry.backoff, self.settings.retry.max_wait);
+        let may_move = self.settings.limit_by == LimitBy::Ip;
         let host = self.host(id);
+        if let Outcome::Failed(Failure { status: None, .. }) = &done.outcome
+            && may_move
+            && host.prelude == Prelude::Done
+        {
+            // It may have another address by now.
+            host.prelude = Prelude::Address;
+        }
         let turn = match &done.outcome {
             Outcome::Failed(failure) if breaker::is_miss(failure) => {
                 let turn = host.breaker.missed(was_probe, give_up, backoff, most, now);

@@ -1,11 +1,12 @@
 //! The nouns of a run. Leaves: nothing here imports another module of the crate.
 //!
 //! A [`Target`] is read from the input, travels as a [`Ticket`] through the frontier, is fetched into a [`Page`] or a
-//! [`Failure`], and ends as exactly one [`Record`]. While it runs, the crawl says where it stands ([`Status`]); at its end the
-//! run is a [`Summary`].
+//! [`Failure`], and ends as exactly one [`Record`]. While it runs, the crawl says where it stands ([`Status`]) and what it waits
+//! for ([`Waits`]); at its end the run is a [`Summary`].
 
 mod asked;
 mod failure;
+mod flight;
 mod page;
 mod record;
 mod status;
@@ -13,13 +14,16 @@ mod summary;
 mod target;
 mod text;
 mod ticket;
+mod waits;
 
 pub use asked::Asked;
 pub use failure::{ErrorKind, Failure};
+pub use flight::{Flight, Flying, Phase};
 pub use page::Page;
 pub use record::{Columns, Data, Record, Timestamp};
-pub use status::Status;
+pub use status::{News, Status};
 pub use summary::{Ended, Slowed, Summary};
 pub use target::{Input, Read, Target, UrlError, parse_url, redact, redact_text};
 pub use text::Clean;
 pub use ticket::{Done, Outcome, Past, Purpose, Row, Ticket};
+pub use waits::{HostWait, Stage, Waits, Why};

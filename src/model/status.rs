@@ -2,6 +2,17 @@
 
 use std::time::Instant;
 
+use super::waits::Waits;
+
+/// What a crawl says about itself.
+#[derive(Clone, Copy, Debug)]
+pub enum News<'a> {
+    /// It is about to wait; this is where it stands.
+    Status(&'a Status),
+    /// Nothing has completed for a while, or somebody asked; this is what it waits for.
+    Waits(&'a Waits),
+}
+
 /// A snapshot of a running crawl, for whoever shows its progress.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Status {

@@ -6,6 +6,7 @@
 mod error;
 mod reading;
 pub mod survey;
+mod waiting;
 mod writing;
 
 use std::io;
@@ -17,13 +18,14 @@ use tokio::time::Instant;
 
 pub use self::error::{Cause, Error};
 use self::reading::start_source;
+use self::waiting::{attend, input_opens, output_ends, output_opens, pass_on};
 use self::writing::{Tally, reader_gone, start_sink};
-use crate::crawl::{self, Crawled, Halt, Line, Stop, crawl, until};
+use crate::crawl::{self, Crawled, Halt, Line, Patience, Stop, crawl, until};
 use crate::extract::{self, Extractor};
 use crate::fetch::{self, Fetcher};
 use crate::ledger::Ledger;
-use crate::model::{Columns, Ended, Record, Status, Summary};
-use crate::policy::robots;
+use crate::model::{Columns, Ended, Record, Status, Summary, Waits};
+use crate::policy::{LimitBy, robots};
 use crate::sink::{self, Destination, End};
 use crate::source;
 
@@ -52,6 +54,10 @@ pub trait Observe: Send + 'static {
 
     /// The crawl is about to wait; this is where it stands. Called often: keep it short.
     fn status(&mut self, _status: &Status) {}
+
+    /// Nothing has completed for [`patience`](crawl::Settings::patience), or somebody [asked](crate::Stopper::ask): this is what
+    /// the run waits for. Told once, and again every minute while it stays like that.
+    fn waiting(&mut self, _waits: &Waits) {}
 }
 
 impl<F: FnMut(&Record) + Send + 'static> Observe for F {
@@ -70,7 +76,9 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let extract = Arc::new(Extractor::new(plan.extract)?);
     let max_body = plan.fetch.max_body;
     let agent = robots::product_token(plan.fetch.user_agent.to_str().unwrap_or_default()).to_owned();
-    let fetch = Fetcher::new(plan.fetch)?;
+    // Limits that are counted by address hold only if that is the one that is used.
+    let pin_addresses = plan.crawl.frontier.limit_by == LimitBy::Ip;
+    let fetch = Fetcher::new(fetch::Settings { pin_addresses, ..plan.fetch })?;
     let ledger = plan.crawl.pace_state.as_deref().map(|path| Ledger::open(path, SystemTime::now())).transpose()?;
     let observe = Arc::new(Mutex::new(observe));
     let bound = plan.crawl.concurrency.saturating_mul(2).clamp(2, 1 << 16);
@@ -79,9 +87,11 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let mut source = start_source(plan.source, targets_out)?;
     // What has not begun has nothing to finish, so a stop or the deadline ends it at once.
     let deadline = plan.crawl.deadline.and_then(|deadline| Instant::now().checked_add(deadline));
+    let mut patience = Patience::new(plan.crawl.patience, &stop, began);
     let unbegun = |ended| Ok(Summary { ended, elapsed: began.elapsed(), ..Summary::default() });
     let opened = tokio::select! {
         opened = source.opened() => opened?,
+        never = attend(&observe, &mut patience, input_opens(), || 0) => match never {},
         () = stop.reached(Halt::Drain) => return unbegun(Ended::Stopped),
         () = until(deadline) => return unbegun(Ended::Deadline),
     };
@@ -92,6 +102,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let mut sink = start_sink(plan.sink, columns, records_in, Arc::clone(&observe))?;
     tokio::select! {
         opened = sink.opened() => opened?,
+        never = attend(&observe, &mut patience, output_opens(), || 0) => match never {},
         () = stop.reached(Halt::Drain) => return unbegun(Ended::Stopped),
         () = until(deadline) => return unbegun(Ended::Deadline),
     }
@@ -99,16 +110,22 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let mut settings =
         crawl::Settings { deadline: deadline.map(|at| at.saturating_duration_since(Instant::now())), ..plan.crawl };
     settings.frontier.agent = agent;
-    let grace = settings.grace;
+    drop(patience);
+    let (grace, length) = (settings.grace, settings.patience);
     let line = Line { targets, total: opened.total, records, fetch, extract, max_body, stop: stop.clone(), ledger };
-    let mut crawled = crawl(settings, line, |status| lock(&observe).status(status), gone).await;
+    let mut crawled = crawl(settings, line, |news| pass_on(&observe, news), gone).await;
     // A source that has ended says how; one that still waits for input is left alone.
     let input = if crawled.input_complete { source.ended().await } else { Ok(()) };
     crawled.input_complete &= input.is_ok();
     let complete = crawled.ended == Ended::Finished && input.is_ok();
     let too_late = too_late(crawled.is_blocked, stop.clone(), deadline, grace);
-    let (tally, written) = sink.finish(complete, too_late).await?;
     let parked = crawled.broken.take().map_or(Ok(()), |error| Err(Cause::Parked(error)));
+    let mut patience = Patience::new(length, &stop, Instant::now());
+    let written = sink.written();
+    let (tally, written) = tokio::select! {
+        finished = sink.finish(complete, too_late) => finished?,
+        never = attend(&observe, &mut patience, output_ends(), written) => match never {},
+    };
     let mut summary = sum_up(tally, crawled, began.elapsed());
     if summary.ended == Ended::Finished && summary.left > 0 {
         // The crawl was done, but its last records did not get out.

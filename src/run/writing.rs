@@ -89,6 +89,15 @@ impl Sink {
         Ok((&mut self.opened).await.map_err(|_| Cause::Bug("sink"))??)
     }
 
+    /// Tells how many records have been written.
+    pub(super) fn written(&self) -> impl Fn() -> u64 + use<> {
+        let tally = Arc::clone(&self.tally);
+        move || {
+            let Summary { ok, failed, .. } = lock(&tally).0;
+            ok + failed
+        }
+    }
+
     /// Lets the sink write its end, until it is `too_late`: a reader that does not read must not hold the run for ever.
     pub(super) async fn finish(
         self,

@@ -23,3 +23,4 @@ mod record;
 mod redirect;
 mod retry;
 mod talk;
+mod waits;

@@ -22,7 +22,7 @@ use config::Config;
 use demo::Demo;
 use dry_run::Form;
 use exit::Exit;
-use signals::Signals;
+use signals::{Asks, Signals};
 use terminal::{Talk, Terminal};
 
 fn main() -> ExitCode {
@@ -64,21 +64,31 @@ fn start(args: Args, config: &Config, terminal: &Terminal) -> Result<Exit, Faile
     if args.print_config {
         return generate::lines(&config.lines()).map(|_| Exit::Success).map_err(broken);
     }
+    // One thread drives all sockets: it is not the bottleneck, and it wakes nobody else. Pages are read on the blocking pool.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name("scrape-reader").build();
+    let runtime = runtime.context("cannot start the runtime").map_err(|error| (Exit::Broken, error))?;
+    // Before anything that may take its time: whoever asks what the program waits for must not end it.
+    let inside = runtime.enter();
+    let asks = Asks::new().context("cannot listen to signals").map_err(|error| (Exit::Broken, error))?;
+    drop(inside);
     let mode = args.demo;
     let form = if args.format.as_deref() == Some("json") { Form::Json } else { Form::Text };
     let dry = args.dry_run.then_some(form);
     let mut plan = plan::plan(args).map_err(|error| (Exit::Usage, error))?;
     files::fit(&mut plan).map_err(|error| (Exit::Broken, error))?;
-    // One thread drives all sockets: it is not the bottleneck, and it wakes nobody else. Pages are read on the blocking pool.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name("scrape-reader").build();
-    let runtime = runtime.context("cannot start the runtime").map_err(|error| (Exit::Broken, error))?;
-    let exit = runtime.block_on(run(plan, mode, dry, terminal));
+    let exit = runtime.block_on(run(plan, mode, dry, terminal, asks));
     // Everything owed is written; a lookup that hangs in the system's resolver is not waited for.
     runtime.shutdown_background();
     exit
 }
 
-async fn run(mut plan: Plan, mode: Option<DemoMode>, dry: Option<Form>, terminal: &Terminal) -> Result<Exit, Failed> {
+async fn run(
+    mut plan: Plan,
+    mode: Option<DemoMode>,
+    dry: Option<Form>,
+    terminal: &Terminal,
+    mut asks: Asks,
+) -> Result<Exit, Failed> {
     let broken = |error: io::Error| (Exit::Broken, error.into());
     let site = match mode {
         Some(_) => Some(demo::start().await.map_err(broken)?),
@@ -112,6 +122,7 @@ async fn run(mut plan: Plan, mode: Option<DemoMode>, dry: Option<Form>, terminal
     let outcome = loop {
         tokio::select! {
             outcome = &mut run => break outcome,
+            () = asks.next() => stopper.ask(),
             exit = signals.next() => {
                 signal.get_or_insert(exit);
                 let how = match stopper.press() {

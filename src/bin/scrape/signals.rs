@@ -1,5 +1,7 @@
-//! The signals that end a run.
+//! The signals that end a run, and those that ask what it waits for.
 
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
@@ -44,6 +46,36 @@ impl Signals {
                 return exit;
             }
         }
+    }
+}
+
+/// SIGUSR1, and SIGINFO where Ctrl-T sends it.
+pub(crate) struct Asks(Vec<Signal>);
+
+impl Asks {
+    /// From now on nobody ends the program by asking. Needs a runtime.
+    pub(crate) fn new() -> io::Result<Self> {
+        let kinds = [
+            SignalKind::user_defined1(),
+            #[cfg(any(
+                target_os = "dragonfly",
+                target_os = "freebsd",
+                target_os = "macos",
+                target_os = "netbsd",
+                target_os = "openbsd"
+            ))]
+            SignalKind::info(),
+        ];
+        kinds.into_iter().map(signal).collect::<io::Result<_>>().map(Self)
+    }
+
+    /// Waits until somebody asks.
+    pub(crate) async fn next(&mut self) {
+        poll_fn(|context| {
+            let asked = self.0.iter_mut().any(|signal| signal.poll_recv(context).is_ready());
+            if asked { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 }
 

@@ -7,7 +7,9 @@ use http::{HeaderMap, HeaderValue};
 
 use super::*;
 use crate::fetch::{Settings, decode};
-use crate::model::Target;
+use std::sync::Arc;
+
+use crate::model::{Flight, Target};
 
 /// A ticket for the robots.txt that decides about `target`.
 fn robots_ticket(target: &str, url: &str) -> Ticket {
@@ -40,7 +42,7 @@ fn exchanged(settings: Settings, response: &[u8], ticket: impl FnOnce(SocketAddr
             let _ = socket.write_all(response);
             String::from_utf8(request).unwrap()
         });
-        let reply = runtime.block_on(fetcher.fetch(&ticket));
+        let reply = runtime.block_on(fetcher.fetch(&ticket, &Arc::new(Flight::new(std::time::Instant::now()))));
         // With the runtime its connections end, and where there was none this one lets the test fail instead of wait.
         drop(runtime);
         let _ = TcpStream::connect(address);

@@ -243,6 +243,36 @@ impl Live {
         line
     }
 
+    /// Waits until stderr has a line with this text, and returns the line.
+    #[track_caller]
+    pub(crate) fn says(&self, text: &str) -> String {
+        self.says_nth(text, 1)
+    }
+
+    /// The same for the first, second, … such line.
+    #[track_caller]
+    pub(crate) fn says_nth(&self, text: &str, nth: usize) -> String {
+        let found = |bytes: &[u8]| {
+            let talk = String::from_utf8_lossy(bytes);
+            let whole = &talk[..=talk.rfind('\n')?];
+            whole.lines().filter(|line| line.contains(text)).nth(nth - 1).map(str::to_owned)
+        };
+        self.stderr.as_ref().expect("stderr is read").wait(&format!("line with {text:?}"), found)
+    }
+
+    /// Waits until the program has a handler for a signal.
+    pub(crate) fn wait_until_it_catches(&self, signal: Signal) {
+        let catches = || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the program is running");
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("Linux says so");
+            u64::from_str_radix(mask.trim(), 16).expect("it is a mask") >> (signal.as_raw() - 1) & 1 == 1
+        };
+        while !catches() {
+            assert!(self.start.elapsed() < LIMIT, "it never does");
+            std::thread::park_timeout(NAP);
+        }
+    }
+
     /// Sends a signal and waits until the program has done what it does about it, and sleeps again.
     pub(crate) fn signal_and_settle(&self, signal: Signal) {
         self.signal(signal);

@@ -84,7 +84,10 @@ fn after_help() -> String {
     let Plan { crawl, .. } = Plan::default();
     let _ = write!(
         text,
-        "\nTimes are written 500ms, 10s, 2m, 1h; a bare number is seconds.\n\
+        "\nSignals:\n  \
+         INT, TERM, HUP  stop: the first lets what is in flight finish, the second stops at once\n  \
+         USR1            says on stderr what the run waits for, with every request in flight\n\n\
+         Times are written 500ms, 10s, 2m, 1h; a bare number is seconds.\n\
          The list is streamed: at most {} targets (or twice the concurrency) are\nlooked ahead, and with --ordered at most {} records are held back.\n\n\
          {SETTINGS}\n\
          Examples:\n  \

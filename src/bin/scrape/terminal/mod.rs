@@ -8,6 +8,7 @@ mod logs;
 mod out;
 mod progress;
 mod summary;
+mod waits;
 
 use std::env;
 use std::ffi::OsStr;
@@ -21,6 +22,7 @@ use scrape::model::{Ended, Summary};
 use clock::Clock;
 use out::{Form, Out};
 pub(crate) use progress::Watch;
+use waits::Voice;
 
 /// How much is said on stderr, and how.
 #[derive(Clone, Copy, Debug, Default)]
@@ -138,7 +140,9 @@ impl Terminal {
 
     /// Starts to show how far the run is, and gives what is to be told about it.
     pub(crate) fn watch(&self, records: &Destination) -> Watch {
-        let watch = Watch::default();
+        let Talk { log_format, quiet, .. } = self.talk;
+        let voice = Voice { out: self.out.clone(), format: log_format, quiet };
+        let watch = Watch::new(voice);
         let clock = match &self.out.bar {
             Some(bar) => Some(watch.draw_on(bar.clone(), self.talk.progress == Progress::Auto && out::has_reader(records))),
             None if self.talk.progress == Progress::Log && !self.talk.quiet => {

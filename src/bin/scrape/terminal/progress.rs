@@ -11,11 +11,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::ProgressBar;
 use scrape::model::Status;
-use scrape::{Observe, Record};
+use scrape::{Observe, Record, Waits};
 
 use super::canvas::{self, width};
 use super::clock::Clock;
 use super::out::{Form, Out};
+use super::waits::Voice;
 use super::{LogFormat, logs};
 
 /// Between two frames of the bar: the countdown moves also while nothing completes.
@@ -27,7 +28,11 @@ const WINDOW: Duration = Duration::from_secs(10);
 
 /// What is told about the run while it runs. Clones tell the same terminal.
 #[derive(Clone, Default)]
-pub(crate) struct Watch(Arc<Meter>);
+pub(crate) struct Watch {
+    meter: Arc<Meter>,
+    /// Who says what the run waits for.
+    voice: Option<Voice>,
+}
 
 #[derive(Default)]
 struct Meter {
@@ -39,20 +44,30 @@ struct Meter {
 
 impl Observe for Watch {
     fn record(&mut self, record: &Record) {
-        let count = if record.error.is_some() { &self.0.failed } else { &self.0.ok };
+        let count = if record.error.is_some() { &self.meter.failed } else { &self.meter.ok };
         count.fetch_add(1, Ordering::Relaxed);
     }
 
     fn writing(&mut self) {
-        lock(&self.0.turn).give(Instant::now());
+        lock(&self.meter.turn).give(Instant::now());
     }
 
     fn status(&mut self, status: &Status) {
-        *lock(&self.0.status) = *status;
+        *lock(&self.meter.status) = *status;
+    }
+
+    fn waiting(&mut self, waits: &Waits) {
+        if let Some(voice) = &self.voice {
+            voice.say(waits);
+        }
     }
 }
 
 impl Watch {
+    pub(super) fn new(voice: Voice) -> Self {
+        Self { voice: Some(voice), ..Self::default() }
+    }
+
     /// Draws the bar; where its screen is shared, only while nobody else may print there.
     pub(super) fn draw_on(&self, bar: ProgressBar, shared: bool) -> Option<Clock> {
         let (watch, mut pace) = (self.clone(), Pace::new(Instant::now()));
@@ -60,7 +75,7 @@ impl Watch {
             let now = Instant::now();
             let facts = watch.facts(&mut pace, now);
             // Held while the bar is drawn, so that no record is written meanwhile.
-            let mut turn = lock(&watch.0.turn);
+            let mut turn = lock(&watch.meter.turn);
             if !shared || turn.take(&bar, now) {
                 bar.set_message(facts.lines(width().into()).join("\n"));
             }
@@ -76,8 +91,8 @@ impl Watch {
     }
 
     fn facts(&self, pace: &mut Pace, now: Instant) -> Facts {
-        let [ok, failed] = [&self.0.ok, &self.0.failed].map(|count| count.load(Ordering::Relaxed));
-        let status = *lock(&self.0.status);
+        let [ok, failed] = [&self.meter.ok, &self.meter.failed].map(|count| count.load(Ordering::Relaxed));
+        let status = *lock(&self.meter.status);
         let next_in = status.next_at.map(|at| at.saturating_duration_since(now));
         Facts { ok, failed, status, next_in, rate: pace.rate(now, ok + failed), elapsed: now.duration_since(pace.began) }
     }
@@ -218,7 +233,8 @@ impl Facts {
     }
 }
 
-fn seconds(time: Duration) -> String {
+/// A duration in whole seconds.
+pub(super) fn seconds(time: Duration) -> String {
     humantime::format_duration(Duration::from_secs(time.as_secs())).to_string()
 }
 
