@@ -103,7 +103,8 @@ impl Log {
 
     /// How many seconds an answer took, on the average.
     pub(super) fn latency(&self, from: f64, to: f64) -> f64 {
-        let answered = self.requests.iter().filter(|request| request.signal == Signal::Answered && (from..to).contains(&request.end));
+        let answered =
+            self.requests.iter().filter(|request| request.signal == Signal::Answered && (from..to).contains(&request.end));
         let (sum, count) = answered.fold((0.0, 0), |(sum, count), request| (sum + request.end - request.start, count + 1));
         sum / f64::from(count.max(1))
     }
@@ -134,7 +135,11 @@ impl Log {
 }
 
 /// Refuses beyond a rate: a bucket of `burst` tokens that `rate()` fills.
-pub(super) fn bucket(rate: impl Fn(f64) -> f64, burst: f64, latency: f64) -> impl FnMut(f64, &mut fastrand::Rng) -> (Signal, f64) {
+pub(super) fn bucket(
+    rate: impl Fn(f64) -> f64,
+    burst: f64,
+    latency: f64,
+) -> impl FnMut(f64, &mut fastrand::Rng) -> (Signal, f64) {
     let (mut tokens, mut last) = (burst, 0.0);
     move |now, random| {
         tokens = (tokens + (now - last) * rate(now)).min(burst);
@@ -176,7 +181,10 @@ pub(super) fn places(most: usize, service: f64, rtt: f64) -> impl FnMut(f64, &mu
 
 /// Serves `workers` at a time, first come, first served; what waits behind `queue` others is never answered.
 pub(super) fn workers(
-    workers: impl Fn(f64) -> usize, queue: usize, service: f64, timeout: f64,
+    workers: impl Fn(f64) -> usize,
+    queue: usize,
+    service: f64,
+    timeout: f64,
 ) -> impl FnMut(f64, &mut fastrand::Rng) -> (Signal, f64) {
     let mut ends: VecDeque<f64> = VecDeque::new();
     move |now, random| {
