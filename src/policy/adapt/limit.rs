@@ -6,6 +6,8 @@ use super::EPOCH;
 
 /// Epochs without trouble in which far fewer were in flight, after which the limit is forgotten.
 const UNUSED: u32 = 3;
+/// Why, if it is for timeouts.
+pub(super) const TIMEOUTS: &str = "timeouts";
 /// The longest that one which was too high waits until it rises again, in epochs.
 const LONGEST_WAIT: u32 = 16;
 
@@ -85,7 +87,7 @@ impl Limit {
     /// What timed out since the first one did.
     pub(super) fn timeouts(&self, now: Instant) -> Option<Trouble> {
         let secs = now.saturating_duration_since(self.since?).as_secs_f64();
-        Some(Trouble { why: "timeouts", size: self.share(), goodput: f64::from(self.answered) / secs.max(1.0) })
+        Some(Trouble { why: TIMEOUTS, size: self.share(), goodput: f64::from(self.answered) / secs.max(1.0) })
     }
 
     fn has_waited(&self, patience: Duration, now: Instant) -> bool {
@@ -133,7 +135,9 @@ impl Limit {
         match &limit.trial {
             Some(trial) if 5 * u64::from(current) <= 3 * u64::from(trial.most) => {
                 let before = trial.trouble;
+                // Where most time out, that may have any reason; there is no harm in asking it less.
                 let is_vain = trouble.why == before.why
+                    && (trouble.why != TIMEOUTS || trouble.size < 0.5)
                     && trouble.size >= 0.75 * before.size
                     && (0.25 * before.goodput..0.75 * before.goodput).contains(&trouble.goodput);
                 if is_vain {

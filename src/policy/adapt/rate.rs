@@ -19,6 +19,8 @@ const LONGEST_RETURN: f64 = 0.2;
 const LATENESS: Duration = Duration::from_millis(2);
 /// After as many answers in a row the rate is right.
 const CLEAN: u32 = 50;
+/// After how many seconds it is no more the same trouble that comes again.
+const CYCLE: f64 = 12.0;
 /// How many seconds of answers the long run has.
 const MEMORY: f64 = 60.0;
 /// Without an answer for as long, and with as many refusals, the server is shut.
@@ -49,6 +51,8 @@ pub(super) struct Pacing {
     search: Search,
     due: Instant,
     fallen_at: Instant,
+    /// Answers since then.
+    since: u32,
     /// Time in which requests might have started and did not, in this epoch.
     spare: Duration,
     unused: u32,
@@ -110,6 +114,7 @@ impl Pacing {
             search,
             due: now,
             fallen_at: now,
+            since: 0,
             spare: Duration::ZERO,
             unused: 0,
             trial: None,
@@ -172,6 +177,7 @@ impl Pacing {
     /// A request was answered that had started before the last fall.
     pub(super) fn answered_late(&mut self) {
         self.goodput += 1.0 / self.span;
+        self.since = self.since.saturating_add(1);
     }
 
     /// Nothing was asked of it until now.
@@ -185,6 +191,7 @@ impl Pacing {
     pub(super) fn measure(&mut self, answered: u32, now: Instant) {
         let secs = now.saturating_duration_since(self.measured).as_secs_f64();
         self.measured = now;
+        self.since = self.since.saturating_add(answered);
         let total = self.goodput * self.span + f64::from(answered);
         self.goodput = total / (self.span + secs);
         self.span = (self.span + secs).min(MEMORY);
@@ -215,23 +222,13 @@ impl Pacing {
         let before = self.rate;
         let shut = now.saturating_duration_since(self.answered_at);
         self.lock(shut, fall.answered == 0);
-        let left = match self.search {
-            Search::Lost => *FALL.start(),
-            _ if fall.is_crowded => (1.05 * (1.0 - fall.share)).clamp(*FALL.start(), 1.0),
-            _ => (0.97 * (1.0 - fall.share)).clamp(*FALL.start(), *FALL.end()),
-        };
-        // Where nothing at all is answered, its share says nothing about the right rate: the long run does.
-        let least = match self.search {
-            Search::Lost => self.goodput / 8.0,
-            _ if fall.answered > 0 => 0.0,
-            _ if shut < 3 * EPOCH || shut.as_secs_f64() * self.goodput < 6.0 => self.goodput * 0.75,
-            _ => self.goodput / 8.0,
-        };
-        self.rate = (before * left).max(least.min(before)).max(*RATES.start());
+        self.rate = self.lowered(fall, shut, now);
         if self.search == Search::Doubled {
             self.ceiling = before * (1.0 - fall.share).max(0.5);
         } else if fall.share < 0.5 {
             self.ceiling = (before * (1.0 - fall.share)).max(self.rate);
+        } else if fall.answered == 0 {
+            self.ceiling = self.ceiling.min(self.goodput).max(self.rate);
         }
         self.step = STEP.min(self.top);
         if self.search == Search::Doubled {
@@ -241,9 +238,32 @@ impl Pacing {
             self.trial.get_or_insert(Trial::new(self.rate));
         }
         self.fallen_at = now;
+        self.since = 0;
         self.spare = Duration::ZERO;
         self.unused = 0;
         self.clean = 0;
+    }
+
+    /// The rate after a fall, of a host that has answered nothing for `shut`.
+    fn lowered(&self, fall: &Fall, shut: Duration, now: Instant) -> f64 {
+        let left = match self.search {
+            Search::Lost => *FALL.start(),
+            _ if fall.is_crowded => (1.05 * (1.0 - fall.share)).clamp(*FALL.start(), 1.0),
+            _ => (0.97 * (1.0 - fall.share)).clamp(*FALL.start(), *FALL.end()),
+        };
+        // A server that counts by some seconds refuses at their end only: what it bears is what it answered since the last time.
+        let secs = now.saturating_duration_since(self.fallen_at).as_secs_f64();
+        let is_lasting = !fall.is_crowded && self.search == Search::Over && (EPOCH.as_secs_f64()..CYCLE).contains(&secs);
+        let most = if is_lasting { 0.95 * f64::from(self.since) / secs } else { f64::INFINITY };
+        // Where nothing at all is answered, its share says nothing about the right rate: the long run does.
+        let least = match self.search {
+            Search::Lost => self.goodput / 8.0,
+            _ if fall.answered > 0 => 0.0,
+            _ if shut < 3 * EPOCH || shut.as_secs_f64() * self.goodput < 6.0 => self.goodput * 0.85,
+            _ => self.goodput / 8.0,
+        };
+        let lowered = (self.rate * left).min(most.max(self.rate * FALL.start()));
+        lowered.max(least.min(self.rate)).max(*RATES.start())
     }
 
     /// Notes whether the server is shut.

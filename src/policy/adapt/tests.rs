@@ -83,6 +83,37 @@ fn the_rate_of_a_server_that_counts_by_the_minute_is_found() {
     }
 }
 
+/// What no list of chosen hosts shows: almost any host is found.
+#[test]
+fn of_random_limits_almost_all_are_found() {
+    let mut random = fastrand::Rng::with_seed(99);
+    let (mut count, mut found, mut sum) = (0, 0, 0.0);
+    while count < 300 {
+        let secs = [1.0, 5.0, 10.0][random.usize(0..3)];
+        let capacity = (0.5 * 200_f64.powf(random.f64()) * secs).round().max(1.0) / secs;
+        let (concurrency, latency) = (random.usize(1..=50), 0.02 * 50_f64.powf(random.f64()));
+        let burst = 1.0 + 2.0 * random.f64() * capacity;
+        if (concurrency as f64) / latency < 1.3 * capacity {
+            continue;
+        }
+        let mut client = Client::new(concurrency, count);
+        let (from, to) = (settled(capacity) + 5.0 * secs, 2.0 * settled(capacity) + 10.0 * secs);
+        if count % 2 == 0 {
+            client.run(to, &mut bucket(|_| capacity, burst, latency));
+        } else {
+            client.run(to, &mut window(|_| capacity, secs, latency));
+        }
+        let (goodput, vain) = (client.log.goodput(from, to) / capacity, client.log.vain(from, to));
+        let (low, high, deepest) = client.log.rates(from, to);
+        assert!(deepest >= 0.499, "a fall to {deepest}");
+        found += u32::from((0.8..=1.2).contains(&goodput) && vain < 0.1 && high <= 2.0 * low);
+        count += 1;
+        sum += goodput;
+    }
+    println!("{found} of {count} hosts found, on the average {:.3} of their capacity", sum / count as f64);
+    assert!(found >= 285 && sum / count as f64 > 0.95, "{found} of {count}, {}", sum / count as f64);
+}
+
 #[test]
 fn the_number_of_places_of_a_server_is_found() {
     for most in [1, 2, 5, 20] {
