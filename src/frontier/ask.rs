@@ -76,7 +76,7 @@ impl Frontier {
     }
 
     /// Hears the address of a host, or that there is none: then its requests will say so.
-    pub(super) fn hear_address(&mut self, done: Done, now: Instant) {
+    pub(super) fn hear_address(&mut self, done: &Done, now: Instant) {
         let id = done.ticket.host;
         let address = match done.outcome {
             Outcome::Address(address) => Some(address.to_string()),
