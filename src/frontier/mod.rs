@@ -13,18 +13,19 @@ mod limits;
 mod report;
 mod settings;
 mod settle;
+mod shelf;
 mod surplus;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
-use self::ask::Shelf;
 pub use self::event::{Event, What};
 pub use self::gate::{Gate, Recalled, Start};
 use self::host::{Host, Prelude};
 use self::index::Groups;
 pub use self::report::Census;
 pub use self::settings::Settings;
+use self::shelf::Shelf;
 use crate::model::{Record, Target, Ticket};
 use crate::policy::breaker::Way;
 use crate::policy::{Budget, Pace};
