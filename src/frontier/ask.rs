@@ -28,7 +28,10 @@ impl Frontier {
             self.place(id, now);
         } else {
             ticket.is_probe = host.breaker.start(now);
+            let turn = host.turn;
             self.start(id, false, now);
+            // The question takes no turn: its page goes next, while there is a connection.
+            self.host(id).turn = turn;
         }
         ticket
     }
