@@ -182,7 +182,7 @@ fn a_pace_that_a_host_taught_is_kept() {
         Reply::title(&request.path)
     });
     let run = || {
-        work.scrape("-v --pace-state pace.db --retries 20 --retry-budget none --backoff 50ms").stdin(site.list(30)).run().code(0)
+        work.scrape("-v --pace-state pace.db --retries 20 --retry-budget none --backoff 50ms").stdin(site.list(12)).run().code(0)
     };
     run();
     let first = site.hits().len();

@@ -215,8 +215,10 @@ impl Site {
             .changed
             .wait_timeout_while(log, LIMIT, |log| !condition(&log.hits))
             .expect("no thread of the site panics");
-        let paths: Vec<_> = log.hits.iter().map(|hit| &hit.request.path).collect();
-        assert!(!late.timed_out(), "waited in vain for {what}; there were {paths:?}");
+        let paths: Vec<_> = log.hits.iter().rev().take(50).map(|hit| hit.request.path.clone()).collect();
+        let count = log.hits.len();
+        drop(log); // whoever panics with it takes the whole site along
+        assert!(!late.timed_out(), "waited in vain for {what}; there were {count} requests, the last ones {paths:?}");
     }
 
     /// What was held against the program so far.
