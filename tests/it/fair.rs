@@ -93,7 +93,9 @@ fn every_way_to_wait_lets_the_rest_of_a_long_list_by() {
             "hangs" => Reply::nothing().hang(),
             _ => Reply::nothing().close(),
         });
-        let live = scrape(flags).stdin(long(&site, 6000, 30)).spawn();
+        let work = Work::new();
+        work.write("urls.txt", long(&site, 6000, 30));
+        let live = work.scrape(flags).arg("urls.txt").spawn();
         site.wait_until(what, |hits| fast(hits) == 30);
         assert!(site.hits_at(0).len() <= 20, "{what}: {}", site.hits_at(0).len());
         drop(live);

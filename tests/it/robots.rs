@@ -278,3 +278,18 @@ fn a_deadline_while_it_is_asked_for_leaves_the_targets() {
     let run = scrape("--robots always --deadline 300ms --grace 100ms").stdin(site.list(3)).run().code(4);
     assert_eq!((run.summary().left, run.text()), (3, ""));
 }
+
+#[test]
+fn a_host_that_is_given_up_is_not_asked_any_further() {
+    let site = Site::hosts(2);
+    let dead = site.host(0);
+    // While the other host takes its time the first would be asked again and again.
+    site.page("/slow", Reply::title("x").delay(Duration::from_millis(200))).on("/robots.txt", move |request| {
+        if request.header("host") == Some(&dead) { Reply::nothing().close() } else { Reply::text("") }
+    });
+    let list = [site.url("/x"), site.url_of(1, "/slow")].join("\n");
+    let flags = "--robots always --retries 40 --backoff 1ms --max-backoff 1ms --no-adapt --retry-budget none";
+    let run = scrape(flags).stdin(list).run().code(3);
+    assert_eq!(run.at(1)["error"], "circuit_open");
+    assert_eq!(site.hits_at(0).len(), 13, "ten, and three probes");
+}
