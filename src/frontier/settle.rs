@@ -125,7 +125,7 @@ impl Frontier {
         let host = self.host(id).key.clone();
         self.events.push_back(Event { host, what });
         if turn == Turn::GivenUp {
-            self.give_up(id);
+            self.give_up(id, now);
         }
     }
 
@@ -203,9 +203,12 @@ impl Frontier {
         ticket.renewed = false;
         ticket.starved = 0;
         ticket.hops.push(std::mem::replace(&mut ticket.url, to));
-        if ticket.purpose == Purpose::Robots {
+        let is_given_up = self.host(host).breaker.way(now) == Way::GivenUp;
+        if ticket.purpose == Purpose::Robots && is_given_up {
+            self.give_up_asking(&ticket, now);
+        } else if ticket.purpose == Purpose::Robots {
             self.host(host).push_question(now, ticket);
-        } else if self.host(host).breaker.way(now) == Way::GivenUp {
+        } else if is_given_up {
             self.refuse_given_up(host, ticket);
         } else {
             self.queue_urgent(ticket);
@@ -249,9 +252,12 @@ impl Frontier {
         ticket.is_charged = false;
         let host = self.host_of(&ticket.url, now);
         ticket.host = host;
-        if ticket.purpose == Purpose::Robots {
+        let is_given_up = self.host(host).breaker.way(now) == Way::GivenUp;
+        if ticket.purpose == Purpose::Robots && is_given_up {
+            self.give_up_asking(&ticket, now);
+        } else if ticket.purpose == Purpose::Robots {
             self.host(host).push_question(at, ticket);
-        } else if self.host(host).breaker.way(now) == Way::GivenUp {
+        } else if is_given_up {
             self.refuse_given_up(host, ticket);
         } else {
             self.retrying += 1;
@@ -261,7 +267,7 @@ impl Frontier {
     }
 
     /// Refuses everything that is queued for a host that has been given up.
-    fn give_up(&mut self, id: usize) {
+    fn give_up(&mut self, id: usize, now: Instant) {
         let host = self.host(id);
         let delayed = host.delayed();
         let (begun, fresh) = host.take_all();
@@ -272,6 +278,9 @@ impl Frontier {
         for target in fresh {
             self.held -= 1;
             self.refuse_fresh(id, target);
+        }
+        for (_, question) in self.host(id).take_questions() {
+            self.give_up_asking(&question, now);
         }
         self.want(id);
     }
