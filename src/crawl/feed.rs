@@ -1,5 +1,7 @@
 //! How targets get into the frontier: from the source as far as there is room, or need, and back from where the surplus is parked.
 
+use tokio::time::Instant;
+
 use super::Crawl;
 use crate::fetch::Fetch;
 use crate::model::{News, Target};
@@ -13,8 +15,8 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         {
             self.take(target);
         }
-        let has_more = self.intake.has_more() && !self.cannot_park && self.outbox.has_room();
-        self.frontier.expect_more(has_more);
+        let expected = self.intake.expected_until().filter(|_| !self.cannot_park && self.outbox.has_room());
+        self.frontier.expect_more(expected.map(Instant::into_std));
     }
 
     /// Whether to take a target: there is room in the window, or nothing in the window may go and the list may have something that may.

@@ -19,8 +19,8 @@ pub(super) struct Intake {
     /// Filled up again when no more targets than this are held: a few at a time would wake the source for each.
     refill: usize,
     filling: bool,
-    /// The source said that it has more at hand.
-    has_more: bool,
+    /// When the source last said that it has more at hand, if that was its last word.
+    more_at: Option<Instant>,
     /// The window has never been full: until then start no request, unless the source has nothing at hand.
     gathering: Option<Instant>,
     /// Nothing more is taken.
@@ -40,7 +40,7 @@ impl Intake {
             targets,
             refill: window / 4 * 3,
             filling: true,
-            has_more: false,
+            more_at: None,
             gathering,
             is_closed: false,
             read: 0,
@@ -63,9 +63,9 @@ impl Intake {
         !self.is_complete && !self.is_closed
     }
 
-    /// Whether the source has more at hand, so that it is worth while to wait for it.
-    pub(super) fn has_more(&self) -> bool {
-        self.has_more && self.may_read_on()
+    /// Until when the source, which said that it has more at hand, is expected to hand it over.
+    pub(super) fn expected_until(&self) -> Option<Instant> {
+        self.more_at.filter(|_| self.may_read_on()).map(|at| at + GATHER)
     }
 
     /// What the source has at hand, if anything.
@@ -98,7 +98,7 @@ impl Intake {
     fn count(&mut self, read: Read) -> Option<Target> {
         self.read += 1;
         self.skipped += u64::from(read.target.is_none());
-        self.has_more = read.more;
+        self.more_at = read.more.then(Instant::now);
         if !read.more {
             self.gathering = None;
         }

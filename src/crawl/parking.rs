@@ -106,11 +106,13 @@ impl<D: Disk> Parking<D> {
     }
 
     /// How many targets are parked, of all hosts.
+    #[cfg(test)]
     pub(super) fn len(&self) -> u64 {
         self.len
     }
 
     /// How many targets of a host are parked.
+    #[cfg(test)]
     pub(super) fn parked(&self, host: usize) -> u64 {
         self.queues.get(host).map_or(0, |queue| queue.parked)
     }

@@ -1,7 +1,6 @@
 //! What has to be known of a host before its targets go: its address, where limits are counted by address, and its robots.txt, where
 //! that is obeyed. The first ticket of a host that needs it *is* that question, under the same limits as every other request.
 
-use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
 use super::Frontier;
@@ -11,47 +10,6 @@ use crate::model::{Done, Outcome, Purpose, Target, Ticket};
 use crate::policy::breaker::Way;
 use crate::policy::robots::{self, Rules};
 use crate::policy::{Rate, Verdict};
-
-/// The rules that are known, by `host:port`. Bounded: with very many hosts the oldest are asked for again.
-#[derive(Debug, Default)]
-pub(super) struct Shelf {
-    rules: HashMap<Box<str>, Rules>,
-    oldest: VecDeque<Box<str>>,
-    weight: usize,
-}
-
-impl Shelf {
-    /// Bytes of rules that are kept.
-    const MOST: usize = 16 << 20;
-
-    pub(super) fn has(&self, host: &str) -> bool {
-        self.rules.contains_key(host)
-    }
-
-    fn get(&self, host: &str) -> Option<&Rules> {
-        self.rules.get(host)
-    }
-
-    fn put(&mut self, host: &str, rules: Rules) {
-        self.weight += Self::weight(host, &rules);
-        if let Some(old) = self.rules.insert(host.into(), rules) {
-            self.weight -= Self::weight(host, &old);
-        } else {
-            self.oldest.push_back(host.into());
-        }
-        while self.weight > Self::MOST
-            && self.oldest.len() > 1
-            && let Some(host) = self.oldest.pop_front()
-            && let Some(rules) = self.rules.remove(&host)
-        {
-            self.weight -= Self::weight(&host, &rules);
-        }
-    }
-
-    fn weight(host: &str, rules: &Rules) -> usize {
-        2 * host.len() + 64 + rules.weight()
-    }
-}
 
 impl Frontier {
     /// Asks what has to be known of a host before its targets go.
@@ -72,13 +30,16 @@ impl Frontier {
             self.place(id, now);
         } else {
             ticket.is_probe = host.breaker.start(now);
+            let turn = host.turn;
             self.start(id, false, now);
+            // The question takes no turn: its page goes next, while there is a connection.
+            self.host(id).turn = turn;
         }
         ticket
     }
 
     /// Hears the address of a host, or that there is none: then its requests will say so.
-    pub(super) fn hear_address(&mut self, done: Done, now: Instant) {
+    pub(super) fn hear_address(&mut self, done: &Done, now: Instant) {
         let id = done.ticket.host;
         let address = match done.outcome {
             Outcome::Address(address) => Some(address.to_string()),

@@ -13,18 +13,19 @@ mod limits;
 mod report;
 mod settings;
 mod settle;
+mod shelf;
 mod surplus;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
-use self::ask::Shelf;
 pub use self::event::{Event, What};
 pub use self::gate::{Gate, Recalled, Start};
 use self::host::{Host, Prelude};
 use self::index::Groups;
 pub use self::report::Census;
 pub use self::settings::Settings;
+use self::shelf::Shelf;
 use crate::model::{Record, Target, Ticket};
 use crate::policy::breaker::Way;
 use crate::policy::{Budget, Pace};
@@ -74,8 +75,8 @@ pub struct Frontier {
     held: usize,
     retrying: usize,
     parked: u64,
-    /// More targets are at hand, perhaps of hosts that are not in sight yet.
-    has_more: bool,
+    /// Until then more targets are expected, perhaps of hosts that are not in sight yet.
+    more_until: Option<Instant>,
     /// While the window is full of hosts that wait: so many targets of each stay in memory.
     keep: Option<usize>,
     key: String,
@@ -106,7 +107,7 @@ impl Frontier {
             held: 0,
             retrying: 0,
             parked: 0,
-            has_more: false,
+            more_until: None,
             keep: None,
             key: String::new(),
             settings,
@@ -119,10 +120,10 @@ impl Frontier {
         self.held == 0 && self.parked == 0 && self.refused.is_empty()
     }
 
-    /// Says whether more targets are at hand. While they are, a host that has not earned more places by answering leaves them to the
-    /// hosts that may come.
-    pub fn expect_more(&mut self, has_more: bool) {
-        self.has_more = has_more;
+    /// Says until when more targets may be expected at once, if they may. Until then a host that has not earned more places by answering
+    /// leaves them to the hosts that may come.
+    pub fn expect_more(&mut self, until: Option<Instant>) {
+        self.more_until = until;
     }
 
     /// Takes a target in. Bounded by the caller, who asks [`is_full`](Self::is_full) first. Handed back with its host's name is a target
@@ -167,15 +168,8 @@ impl Frontier {
             let Some(&(is_bold, .., id)) = self.ready.first() else {
                 return promised.map_or(Next::Idle, Next::Wait);
             };
-            if is_bold && self.by_key.len() > 1 && !self.has_more && self.earned_at + limits::PATIENCE > now {
-                // It leaves them to those who earn them.
-                let patience = self.earned_at + limits::PATIENCE;
+            if is_bold && let Some(patience) = self.leaves_places_until(now) {
                 return Next::Wait(promised.map_or(patience, |promised| promised.min(patience)));
-            }
-            if is_bold && self.has_more {
-                // It leaves the places to hosts that may come. When it goes on being silent the list is read on to find them.
-                let hungry = Some(self.patience()).filter(|hungry| *hungry > now);
-                return hungry.into_iter().chain(promised).min().map_or(Next::Idle, Next::Wait);
             }
             let run_at = self.run.next_at(now).max(self.resume_at);
             if run_at > now {
@@ -185,6 +179,14 @@ impl Frontier {
                 return Next::Go(Box::new(ticket));
             }
         }
+    }
+
+    /// Until when a host that has not earned more places leaves them to others: to hosts that may still come, and to those that are
+    /// earning them. In between it may earn some itself, and when it goes on being silent the list is read on.
+    fn leaves_places_until(&self, now: Instant) -> Option<Instant> {
+        let earning = (self.by_key.len() > 1).then(|| self.earned_at + limits::PATIENCE);
+        let coming = self.more_until.map(|until| if self.patience() > now { until.min(self.patience()) } else { until });
+        coming.into_iter().chain(earning).filter(|until| *until > now).max()
     }
 
     /// Lets the next request of a ready host start, unless it turns out to be none: then the host has a new place.

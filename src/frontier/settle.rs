@@ -38,7 +38,7 @@ impl Frontier {
                 None
             }
             Purpose::Address => {
-                self.hear_address(done, now);
+                self.hear_address(&done, now);
                 None
             }
         };

@@ -13,6 +13,7 @@ use super::target::Target;
 
 /// Leave to send one request now, given by the frontier and handed back to it in a [`Done`].
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Ticket {
     /// The target that the request is for.
     pub target: Target,

@@ -71,11 +71,10 @@ impl Breaker {
     #[must_use]
     pub fn way(&self, now: Instant) -> Way {
         match self.state {
-            State::Closed { .. } => Way::Open,
             State::Open { until, .. } => Way::ProbeAt(until),
             State::Probing { .. } => Way::Probing,
             State::GivenUp { until } if until > now => Way::GivenUp,
-            State::GivenUp { .. } => Way::Open,
+            State::Closed { .. } | State::GivenUp { .. } => Way::Open,
         }
     }
 

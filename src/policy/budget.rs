@@ -48,7 +48,7 @@ impl FromStr for Share {
 const RESERVE: f64 = 10.0;
 
 /// The window is made of so many slots of a second.
-const SLOTS: u64 = 10;
+const SLOTS: u8 = 10;
 const SLOT: Duration = Duration::from_secs(1);
 
 /// The retry budget of a run.
@@ -105,7 +105,7 @@ impl Budget {
     /// Whether there is no use in waiting for room: nothing succeeded in the whole window.
     pub fn is_hopeless(&mut self, now: Instant) -> bool {
         self.at(now);
-        self.share == Some(0.0) || (self.current >= SLOTS && self.sum(|slot| slot.good) == 0)
+        self.share == Some(0.0) || (self.current >= u64::from(SLOTS) && self.sum(|slot| slot.good) == 0)
     }
 
     fn sum(&self, what: impl Fn(&Slot) -> i64) -> i64 {
@@ -118,7 +118,7 @@ impl Budget {
         for passed in (self.current + 1..=slot).take(self.slots.len()) {
             self.slots[Self::place(passed)] = Slot::default();
         }
-        if slot >= self.current + SLOTS {
+        if slot >= self.current + u64::from(SLOTS) {
             self.slots = Default::default();
         }
         self.current = slot;
@@ -126,7 +126,7 @@ impl Budget {
     }
 
     fn place(slot: u64) -> usize {
-        usize::try_from(slot % SLOTS).expect("less than ten")
+        usize::try_from(slot % u64::from(SLOTS)).expect("less than ten")
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
                 let retries = fill(&mut budget, now);
                 log.push((now, fresh + retries, retries));
                 let slot = |at: Instant| (at - epoch).as_secs();
-                let window = log.iter().filter(|(at, ..)| slot(*at) + SLOTS > slot(now));
+                let window = log.iter().filter(|(at, ..)| slot(*at) + u64::from(SLOTS) > slot(now));
                 let (all, sum) = window.fold((0, 0), |sum, step| (sum.0 + step.1, sum.1 + step.2));
                 prop_assert!(retries == 0 || f64::from(sum) <= RESERVE + 1.0 + 0.2 * f64::from(all), "{sum} of {all}");
             }

@@ -41,7 +41,7 @@ pub enum Mode {
 /// assert!(check("/public").is_ok() && check("/private/logo.png").is_ok());
 /// assert_eq!(check("/private/x").unwrap_err().to_string(), "robots.txt line 3: Disallow: /private (User-agent: *)");
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Rules {
     /// Why there is no robots.txt to obey, which forbids everything.
     unreachable: Option<Box<str>>,
@@ -55,7 +55,7 @@ pub struct Rules {
 }
 
 /// One `Allow` or `Disallow`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Rule {
     start: u32,
     end: u32,

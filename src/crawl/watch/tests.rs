@@ -53,7 +53,7 @@ impl Bench {
         let mut retry = crate::policy::retry::Settings { retries: 0, ..Default::default() };
         retry.retries = u32::from(paths.contains(&"busy"));
         retry.max_wait = Duration::from_hours(2);
-        let frontier = frontier::Settings { retry, ..Default::default() };
+        let frontier = frontier::Settings { retry, adapt: false, ..Default::default() };
         let settings = Settings { concurrency: 5, grace: Duration::from_hours(1), frontier, ..Settings::default() };
         let (list, targets) = mpsc::channel(100);
         for (index, path) in (1..).zip(paths) {

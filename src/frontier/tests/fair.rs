@@ -89,7 +89,7 @@ fn a_host_with_one_request_in_ten_seconds_first_in_a_sorted_list_costs_the_other
     let short: Vec<_> = loads.iter().map(|load| Load { every: load.every.map(|_| 100 * MS), ..*load }).collect();
     let run = run(&short, &list, 10, 1000);
     let fast = finish(&run, 5).split_off(3).into_iter().max().unwrap();
-    let alone = Duration::from_millis(2 * 3000 * 20 / 10);
+    let alone = Duration::from_secs(2 * 3000 * 20 / 10 / 1000);
     assert!(fast.as_secs_f64() <= alone.as_secs_f64() / 0.9 + 0.5, "{fast:?} and not {alone:?}");
     assert!(run.most_held < 1000 + 64 * 5, "{}", run.most_held);
 }
@@ -119,7 +119,7 @@ proptest! {
         window in 20_usize..300,
         order in 0_u8..3,
     ) {
-        let loads: Vec<Load> = mix.iter().map(|(targets, latency)| Load { targets: *targets, latency: MS * *latency as u32, every: None, hangs: false }).collect();
+        let loads: Vec<Load> = mix.iter().map(|(targets, latency)| Load { targets: *targets, latency: Duration::from_millis(*latency), every: None, hangs: false }).collect();
         compare(&loads, order, permits, window)?;
     }
 
@@ -131,9 +131,9 @@ proptest! {
         window in 20_usize..300,
         is_sorted in any::<bool>(),
     ) {
-        let free = free.iter().map(|(targets, latency)| Load { targets: *targets, latency: MS * *latency as u32, every: None, hangs: false });
+        let free = free.iter().map(|(targets, latency)| Load { targets: *targets, latency: Duration::from_millis(*latency), every: None, hangs: false });
         let paced = paced.iter().map(|(targets, latency, every)| {
-            Load { targets: *targets, latency: MS * *latency as u32, every: Some(MS * *every as u32), hangs: false }
+            Load { targets: *targets, latency: Duration::from_millis(*latency), every: Some(Duration::from_millis(*every)), hangs: false }
         });
         let loads: Vec<Load> = paced.chain(free).collect();
         // A host that is named only at the end of a list longer than the window cannot be begun earlier.

@@ -79,7 +79,7 @@ impl Simulation {
         self.unpark();
         let (frontier, now) = (&mut self.run.frontier, self.now);
         loop {
-            frontier.expect_more(list.peek().is_some());
+            frontier.expect_more(list.peek().map(|_| now + Duration::from_millis(100)));
             let is_full = frontier.is_full();
             if is_full && !(self.flying.len() < permits && frontier.is_hungry(now)) {
                 break;

@@ -3,21 +3,28 @@
 use std::time::{Duration, Instant};
 
 use super::EPOCH;
+use super::trial::Trial;
 
 /// The lowest and the highest rate, per second.
 const RATES: std::ops::RangeInclusive<f64> = 1.0 / 30.0..=1e6;
 /// What a fall leaves of the rate.
-const FALL: std::ops::RangeInclusive<f64> = 0.5..=0.85;
+const FALL: std::ops::RangeInclusive<f64> = 0.5..=0.92;
 /// The first of the growing steps up, and the bounds of the last one, as shares of the rate.
 const STEP: f64 = 0.02;
 const TOPS: std::ops::RangeInclusive<f64> = 0.001..=0.08;
-/// How much of the way back to where it fell from one epoch makes up for.
+/// How much of the way back to where it fell from one epoch makes up for, and at most, as a share of the rate.
 const RETURN: f64 = 0.3;
+const LONGEST_RETURN: f64 = 0.2;
 /// A timer is late by about a millisecond: starts that are to come within a few of them may make up for as much.
 const LATENESS: Duration = Duration::from_millis(2);
+/// After as many answers in a row the rate is right.
+const CLEAN: u32 = 50;
+/// After how many seconds it is no more the same trouble that comes again.
+const CYCLE: f64 = 12.0;
 /// How many seconds of answers the long run has.
 const MEMORY: f64 = 60.0;
-/// Without an answer for as long, the server is shut.
+/// Without an answer for as long, and with as many refusals, the server is shut.
+const IN_A_ROW: u32 = 8;
 const LOCKED: Duration = Duration::from_secs(5);
 /// Epochs in which the rate was not what limited, after which it is forgotten.
 const UNUSED: u32 = 10;
@@ -32,8 +39,9 @@ pub(super) struct Pacing {
     goodput: f64,
     span: f64,
     measured: Instant,
-    /// The last answer.
+    /// The last answer, and the refusals since.
     answered_at: Instant,
+    refused: u32,
     /// For how long nothing had been answered when it fell, if that was long: a server that counts by the minute has counted
     /// enough, or it is out of order.
     locked: Duration,
@@ -43,6 +51,8 @@ pub(super) struct Pacing {
     search: Search,
     due: Instant,
     fallen_at: Instant,
+    /// Answers since then.
+    since: u32,
     /// Time in which requests might have started and did not, in this epoch.
     spare: Duration,
     unused: u32,
@@ -62,21 +72,12 @@ enum Search {
     Over,
 }
 
-/// How it was before the rate fell, to see whether that helps.
-#[derive(Debug)]
-struct Trial {
-    rate: f64,
-    share: f64,
-}
-
 /// Why it falls.
 #[derive(Debug)]
 pub(super) struct Fall {
     /// Answers in the last epoch.
     pub(super) answered: u32,
-    /// The share of the last epoch's results that were refused.
-    pub(super) own_share: f64,
-    /// The same of the last epochs.
+    /// The share of the last epochs' results that were refused.
     pub(super) share: f64,
     /// Requests were refused when others were in flight, more than when they were answered.
     pub(super) is_crowded: bool,
@@ -88,8 +89,8 @@ impl Pacing {
         // Of less than a second's answers, a server's reserve may be the most.
         let goodput = f64::from(answered.max(1)) / secs.max(1.0);
         let is_sure = answered >= 10 && secs >= 1.0;
-        let pacing =
-            Self::new(goodput * FALL.end(), goodput, secs.max(1.0), if is_sure { Search::Over } else { Search::Lost }, now);
+        let search = if is_sure { Search::Over } else { Search::Lost };
+        let pacing = Self::new(goodput * FALL.end(), goodput, secs.max(1.0), search, now);
         Self { due: after(now, pacing.gap()), ..pacing }
     }
 
@@ -106,12 +107,14 @@ impl Pacing {
             span,
             measured: now,
             answered_at: now,
+            refused: 0,
             locked: Duration::ZERO,
             step: STEP,
             top: *TOPS.end(),
             search,
             due: now,
             fallen_at: now,
+            since: 0,
             spare: Duration::ZERO,
             unused: 0,
             trial: None,
@@ -163,11 +166,18 @@ impl Pacing {
     /// A request was answered.
     pub(super) fn answered(&mut self, now: Instant) {
         self.answered_at = now;
+        self.refused = 0;
+    }
+
+    /// A request was refused.
+    pub(super) fn refused(&mut self) {
+        self.refused = self.refused.saturating_add(1);
     }
 
     /// A request was answered that had started before the last fall.
     pub(super) fn answered_late(&mut self) {
         self.goodput += 1.0 / self.span;
+        self.since = self.since.saturating_add(1);
     }
 
     /// Nothing was asked of it until now.
@@ -181,32 +191,87 @@ impl Pacing {
     pub(super) fn measure(&mut self, answered: u32, now: Instant) {
         let secs = now.saturating_duration_since(self.measured).as_secs_f64();
         self.measured = now;
+        self.since = self.since.saturating_add(answered);
         let total = self.goodput * self.span + f64::from(answered);
         self.goodput = total / (self.span + secs);
         self.span = (self.span + secs).min(MEMORY);
     }
 
-    /// Whether half the rate had as large a share of refusals: then it is back where it was.
-    pub(super) fn was_in_vain(&mut self, share: f64) -> bool {
-        let Some(trial) = self.trial.take_if(|trial| self.rate <= 0.5 * trial.rate) else { return false };
-        let is_vain = share < 0.5 && share >= 0.75 * trial.share;
-        if is_vain {
-            self.rate = trial.rate;
+    /// An epoch has ended with so many answers and refusals.
+    pub(super) fn ended(&mut self, answered: u32, refused: u32) {
+        if let Some(trial) = &mut self.trial {
+            trial.count(self.rate, answered, refused);
         }
-        is_vain
+    }
+
+    /// The share of refusals, if a quarter of the rate had the same as the whole: then it searches upwards from where it was.
+    pub(super) fn was_in_vain(&mut self) -> Option<f64> {
+        let share = self.trial.as_ref()?.verdict()?;
+        let trial = self.trial.take()?;
+        (share > 0.0).then(|| {
+            self.rate = trial.rate;
+            self.ceiling = self.ceiling.max(trial.rate);
+            self.search = Search::Lost;
+            share
+        })
     }
 
     /// Lowers it.
     pub(super) fn fall(&mut self, fall: &Fall, now: Instant) {
         self.measure(fall.answered, now);
         let before = self.rate;
-        if self.search == Search::Over {
-            self.trial.get_or_insert(Trial { rate: before, share: fall.own_share });
-        }
         let shut = now.saturating_duration_since(self.answered_at);
+        self.lock(shut, fall.answered == 0);
+        self.rate = self.lowered(fall, shut, now);
+        if self.search == Search::Doubled {
+            self.ceiling = before * (1.0 - fall.share).max(0.5);
+        } else if fall.share < 0.5 {
+            self.ceiling = (before * (1.0 - fall.share)).max(self.rate);
+        } else if fall.answered == 0 {
+            self.ceiling = self.ceiling.min(self.goodput).max(self.rate);
+        }
+        self.step = STEP.min(self.top);
+        if self.search == Search::Doubled {
+            self.search = Search::Over;
+        }
+        if self.search == Search::Over {
+            self.trial.get_or_insert(Trial::new(self.rate));
+        }
+        self.fallen_at = now;
+        self.since = 0;
+        self.spare = Duration::ZERO;
+        self.unused = 0;
+        self.clean = 0;
+    }
+
+    /// The rate after a fall, of a host that has answered nothing for `shut`.
+    fn lowered(&self, fall: &Fall, shut: Duration, now: Instant) -> f64 {
+        let left = match self.search {
+            Search::Lost => *FALL.start(),
+            _ if fall.is_crowded => (1.05 * (1.0 - fall.share)).clamp(*FALL.start(), 1.0),
+            _ => (0.97 * (1.0 - fall.share)).clamp(*FALL.start(), *FALL.end()),
+        };
+        // A server that counts by some seconds refuses at their end only: what it bears is what it answered since the last time.
+        let secs = now.saturating_duration_since(self.fallen_at).as_secs_f64();
+        let is_lasting = !fall.is_crowded && self.search == Search::Over && (EPOCH.as_secs_f64()..CYCLE).contains(&secs);
+        let most = if is_lasting { 0.95 * f64::from(self.since) / secs } else { f64::INFINITY };
+        // Where nothing at all is answered, its share says nothing about the right rate: the long run does.
+        let least = match self.search {
+            Search::Lost => self.goodput / 8.0,
+            _ if fall.answered > 0 => 0.0,
+            _ if shut < 3 * EPOCH || shut.as_secs_f64() * self.goodput < 6.0 => self.goodput * 0.85,
+            _ => self.goodput / 8.0,
+        };
+        let lowered = (self.rate * left).min(most.max(self.rate * FALL.start()));
+        lowered.max(least.min(self.rate)).max(*RATES.start())
+    }
+
+    /// Notes whether the server is shut.
+    fn lock(&mut self, shut: Duration, is_silent: bool) {
         let is_missed = self.search == Search::Over && shut >= EPOCH && shut.as_secs_f64() * self.goodput >= 5.0;
         let was_locked = self.is_locked();
-        self.locked = if fall.answered == 0 && (shut >= LOCKED || is_missed) { shut } else { Duration::ZERO };
+        let is_locked = is_silent && self.refused >= IN_A_ROW && (shut >= LOCKED || is_missed);
+        self.locked = if is_locked { shut } else { Duration::ZERO };
         // A server that shuts counts by the minute: what it bears shows only in minutes.
         self.top = match (was_locked, self.is_locked()) {
             (false, true) => self.top / 6.0,
@@ -214,29 +279,6 @@ impl Pacing {
             (true, true) => self.top,
         }
         .clamp(*TOPS.start(), *TOPS.end());
-        let left = match self.search {
-            Search::Lost => *FALL.start(),
-            _ if fall.is_crowded => (1.05 * (1.0 - fall.share)).clamp(*FALL.start(), 1.0),
-            _ => (0.95 * (1.0 - fall.share)).clamp(*FALL.start(), *FALL.end()),
-        };
-        // Where nothing at all is answered, its share says nothing about the right rate: the long run does.
-        let least = match self.search {
-            Search::Lost => self.goodput / 8.0,
-            _ if fall.answered == 0 => self.goodput * 0.75,
-            _ => 0.0,
-        };
-        self.rate = (before * left).max(least.min(before)).max(*RATES.start());
-        if fall.share < 0.5 {
-            self.ceiling = (before * (1.0 - fall.share)).max(self.rate);
-        }
-        self.step = STEP.min(self.top);
-        if self.search == Search::Doubled {
-            self.search = Search::Over;
-        }
-        self.fallen_at = now;
-        self.spare = Duration::ZERO;
-        self.unused = 0;
-        self.clean = 0;
     }
 
     /// Whether it was the rate that limited an epoch of so many seconds.
@@ -245,42 +287,47 @@ impl Pacing {
     }
 
     /// Raises it after an epoch without trouble, if it was what limited. False: it is not needed any more.
-    pub(super) fn rise(&mut self, results: u32, refused: u32, is_binding: bool) -> bool {
+    pub(super) fn rise(&mut self, results: u32, is_clean: bool, is_binding: bool) -> bool {
         self.spare = Duration::ZERO;
-        self.clean = if refused == 0 { self.clean.saturating_add(results) } else { 0 };
-        self.trial.take_if(|trial| f64::from(self.clean) * trial.share > 3.0);
+        self.clean = if is_clean { self.clean.saturating_add(results) } else { 0 };
+        self.trial.take_if(|_| self.clean >= CLEAN);
         if !is_binding {
             self.unused += u32::from(self.rate > 1.1 * self.ceiling);
             return self.unused < UNUSED;
         }
         self.unused = 0;
-        if self.is_locked() {
-            let locked = std::mem::take(&mut self.locked);
-            if locked.as_secs_f64() < MEMORY {
-                self.rate = self.rate.max(self.goodput * FALL.end());
-                self.ceiling = self.goodput.max(self.rate);
-                self.search = Search::Over;
-                return true;
-            }
+        let locked = std::mem::take(&mut self.locked);
+        if locked.as_secs_f64() >= MEMORY {
             self.search = Search::Lost;
+        } else if !locked.is_zero() {
+            self.rate = self.rate.max(self.goodput * FALL.end()).min(*RATES.end());
+            self.ceiling = self.goodput.max(self.rate);
+            self.search = Search::Over;
+            return true;
         }
-        let step = if refused > 0 {
-            0.01
-        } else if self.is_searching() || self.rate < 0.4 * self.ceiling {
+        let step = self.next_step(is_clean);
+        self.rate = (self.rate * (1.0 + step)).min(*RATES.end());
+        true
+    }
+
+    /// The share of the rate that is added to it.
+    fn next_step(&mut self, is_clean: bool) -> f64 {
+        if !is_clean {
+            return STEP;
+        }
+        if self.is_searching() || self.rate < 0.4 * self.ceiling {
             if self.search == Search::Lost {
                 self.search = Search::Doubled;
             }
-            1.0
-        } else {
-            let back = (RETURN * (self.ceiling / self.rate - 1.0)).min(0.2);
-            let step = self.step.max(back);
-            if self.rate >= self.ceiling {
-                self.step = (self.step * 1.4).min(self.top);
-            }
-            step
-        };
-        self.rate = (self.rate * (1.0 + step)).min(*RATES.end());
-        true
+            return 1.0;
+        }
+        let back = (RETURN * (self.ceiling / self.rate - 1.0)).min(LONGEST_RETURN);
+        let step = self.step.max(back);
+        self.top = (self.top * 1.02).min(*TOPS.end());
+        if self.rate >= self.ceiling {
+            self.step = (self.step * 1.4).min(self.top);
+        }
+        step
     }
 }
 

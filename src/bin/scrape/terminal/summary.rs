@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use bytesize::ByteSize;
 use scrape::ErrorKind;
-use scrape::model::{Clean, Ended, Summary};
+use scrape::model::{Clean, Ended, Slowed, Summary};
 
 use serde_json::{Map, Value, json};
 
@@ -19,6 +19,7 @@ pub(super) fn text(summary: &Summary, colour: bool) -> String {
     if !summary.kinds.is_empty() {
         lines.push(format!("{} {}", paint("failed:", Paint::Red, colour), failures(summary)));
     }
+    lines.extend(slowed(summary));
     lines.extend(left(summary));
     lines.extend(partial(summary));
     lines.push(summary.identity());
@@ -27,8 +28,10 @@ pub(super) fn text(summary: &Summary, colour: bool) -> String {
 
 /// The same as one line of a JSON log, whose message is the identity.
 pub(super) fn json(summary: &Summary, now: SystemTime) -> String {
-    let Summary { read, ok, failed, skipped, left, kinds, statuses, bytes, requests, retries, elapsed, input_complete, .. } =
-        summary;
+    let Summary { read, ok, failed, skipped, left, kinds, statuses, bytes, requests, robots, retries, .. } = summary;
+    let Summary { slowed, elapsed, input_complete, .. } = summary;
+    let slowed: Vec<_> =
+        slowed.iter().map(|it| json!({ "host": it.host, "rate": it.rate, "in_flight": it.in_flight, "why": it.why })).collect();
     let kinds: Map<String, Value> = kinds.iter().map(|(kind, count)| (kind.to_string(), (*count).into())).collect();
     let statuses: Map<String, Value> = statuses.iter().map(|(status, count)| (status.to_string(), (*count).into())).collect();
     let ended = match summary.ended {
@@ -44,14 +47,14 @@ pub(super) fn json(summary: &Summary, now: SystemTime) -> String {
         now,
         json!({
             "read": read, "ok": ok, "failed": failed, "skipped": skipped, "left": left, "kinds": kinds, "statuses": statuses, "bytes": bytes,
-            "requests": requests, "retries": retries, "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), "ended": ended,
+            "requests": requests, "robots": robots, "retries": retries, "slowed": slowed, "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), "ended": ended,
             "input_complete": input_complete, "partial": summary.partial.as_ref().map(|path| path.display().to_string()),
         }),
     )
 }
 
 fn pace(summary: &Summary, colour: bool) -> String {
-    let Summary { ok, failed, bytes, requests, retries, elapsed, .. } = summary;
+    let Summary { ok, failed, bytes, requests, robots, retries, elapsed, .. } = summary;
     let ended = match summary.ended {
         Ended::Finished if *failed == 0 => paint("done", Paint::Green, colour),
         Ended::Finished => "done".to_owned(),
@@ -61,7 +64,8 @@ fn pace(summary: &Summary, colour: bool) -> String {
     };
     let rate = per_second(ok + failed, *elapsed);
     let size = ByteSize(*bytes).display().iec();
-    let requests = counted(*requests, "request", "requests");
+    let robots = if *robots > 0 { format!(" ({robots} for robots.txt)") } else { String::new() };
+    let requests = counted(*requests, "request", "requests") + &robots;
     let retries = counted(*retries, "retry", "retries");
     format!("{ended} after {}: {rate:.1} records/s, {size}, {requests}, {retries}", short(*elapsed))
 }
@@ -83,6 +87,29 @@ fn most_first(items: impl Iterator<Item = (String, u64)>) -> String {
     let mut items: Vec<_> = items.collect();
     items.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     items.into_iter().map(|(text, _)| text).collect::<Vec<_>>().join(", ")
+}
+
+/// So many hosts are named in the text; the JSON line names all.
+const MOST_SLOWED: usize = 5;
+
+/// The hosts whose answers changed their pace, the slowest first.
+fn slowed(summary: &Summary) -> Option<String> {
+    let mut hosts: Vec<_> = summary.slowed.iter().collect();
+    hosts.sort_by(|a, b| a.rate.unwrap_or(f64::INFINITY).total_cmp(&b.rate.unwrap_or(f64::INFINITY)));
+    let mut texts: Vec<_> = hosts.iter().take(MOST_SLOWED).map(|host| pace_of(host)).collect();
+    if hosts.len() > MOST_SLOWED {
+        texts.push(format!("{} more", hosts.len() - MOST_SLOWED));
+    }
+    (!texts.is_empty()).then(|| format!("adapted to hosts: {}", texts.join(", ")))
+}
+
+/// A host and the pace that it came to: `a.example:443 to 2.1/s (429/503)`.
+fn pace_of(host: &Slowed) -> String {
+    let rate = host.rate.map(|rate| if rate >= 0.1 { format!("{rate:.1}/s") } else { format!("{:.1}/m", rate * 60.0) });
+    let in_flight = host.in_flight.map(|most| format!("{most} at a time"));
+    let pace: Vec<_> = rate.into_iter().chain(in_flight).collect();
+    let pace = if pace.is_empty() { "full speed again".to_owned() } else { format!("to {}", pace.join(" and ")) };
+    format!("{} {pace} ({})", Clean(&host.host), host.why)
 }
 
 /// What the run did not get to.
@@ -134,6 +161,20 @@ mod tests {
             failed: http_status 5 (503: 3, 404: 2), timeout 2, dns 1\n\
             in 1000 = ok 990 + failed 8 + skipped 2 + left 0\n";
         assert_eq!(text(&finished(), false), expected);
+    }
+
+    #[test]
+    fn hosts_that_were_slowed_down_are_named_the_slowest_first() {
+        let host = |host: &str, rate, in_flight| Slowed { host: host.into(), rate, in_flight, why: "429/503" };
+        let slowed =
+            vec![host("a.example:80", None, Some(3)), host("b.example:80", Some(0.05), None), host("c:80", Some(2.13), Some(1))];
+        let summary = Summary { robots: 3, slowed, ..finished() };
+        let text = text(&summary, false);
+        assert!(text.contains("1023 requests (3 for robots.txt), 13 retries"), "{text}");
+        let expected = "adapted to hosts: b.example:80 to 3.0/m (429/503), c:80 to 2.1/s and 1 at a time (429/503), a.example:80 to 3 at a time (429/503)\n";
+        assert!(text.contains(expected), "{text}");
+        let many = Summary { slowed: vec![host("a:80", Some(1.0), None); 7], ..finished() };
+        assert!(super::text(&many, false).contains(", 2 more\n"));
     }
 
     #[test]
