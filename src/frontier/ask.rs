@@ -7,6 +7,7 @@ use super::Frontier;
 use super::event::{Event, What};
 use super::host::Prelude;
 use crate::model::{Done, Outcome, Purpose, Target, Ticket};
+use crate::policy::breaker::Way;
 use crate::policy::robots::{self, Rules};
 use crate::policy::{Rate, Verdict};
 
@@ -14,13 +15,14 @@ impl Frontier {
     /// Asks what has to be known of a host before its targets go.
     pub(super) fn ask(&mut self, id: usize, now: Instant) -> Ticket {
         let host = self.host(id);
-        let url = host.first_url().expect("a ready host has something queued");
+        let (url, listed) = host.first_urls().expect("a ready host has something queued");
+        // What goes with the listed URL (headers, perhaps secret) must not go where a redirect leads to, this question included.
+        let target = Target::new(0, robots::robots_url(listed).as_str(), "robots.txt", None);
         let (url, purpose) = match host.prelude {
             Prelude::Address => (url.clone(), Purpose::Address),
             _ => (robots::robots_url(url), Purpose::Robots),
         };
         host.prelude = Prelude::Asking;
-        let target = Target::new(0, url.as_str(), "robots.txt", None);
         let mut ticket = Ticket { attempts: 1, ..Ticket::new(target, url, purpose, id) };
         if purpose == Purpose::Address {
             // A lookup is no request to the host.
@@ -85,6 +87,18 @@ impl Frontier {
                 let reason = "it was answered with something else";
                 self.shelve(ticket.asks_for, Rules::unreachable(reason), What::RobotsUnreachable(reason.to_owned()), now);
             }
+        }
+    }
+
+    /// Asks no further, because the host that was to answer is given up.
+    pub(super) fn give_up_asking(&mut self, ticket: &Ticket, now: Instant) {
+        let id = ticket.asks_for;
+        if self.host(id).breaker.way(now) == Way::GivenUp {
+            self.host(id).prelude = Prelude::Robots; // asked anew when the host is tried again
+            self.place(id, now);
+        } else {
+            let reason = format!("it was redirected to {}, which was given up for now", self.hosts_key(ticket.host));
+            self.shelve(id, Rules::unreachable(&reason), What::RobotsUnreachable(reason), now);
         }
     }
 

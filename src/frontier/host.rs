@@ -158,11 +158,16 @@ impl Host {
         self.questions.remove(due).map(|(_, ticket)| ticket)
     }
 
-    /// The first URL of what is queued.
-    pub(super) fn first_url(&self) -> Option<&url::Url> {
-        let waiting = self.urgent.front().map(|ticket| &ticket.url);
-        let fresh = || self.fresh.front().and_then(|target| target.url.as_ref().ok());
-        waiting.or_else(fresh).or_else(|| self.delayed.peek().map(|Reverse(first)| &first.ticket.url))
+    /// The first URL of what is queued, and the listed one that it belongs to.
+    pub(super) fn first_urls(&self) -> Option<(&url::Url, &url::Url)> {
+        let delayed = || self.delayed.peek().map(|Reverse(first)| &first.ticket);
+        let (url, target) = match (self.urgent.front(), self.fresh.front()) {
+            (Some(ticket), _) => (Some(&ticket.url), &ticket.target),
+            (None, Some(target)) => (None, target),
+            (None, None) => delayed().map(|ticket| (Some(&ticket.url), &ticket.target))?,
+        };
+        let listed = target.url.as_ref().ok()?;
+        Some((url.unwrap_or(listed), listed))
     }
 
     /// The first target that is due to be tried again, and whether that needs no budget.
@@ -187,6 +192,11 @@ impl Host {
         let target = self.fresh.pop_front()?;
         let url = target.url.clone().ok()?;
         Some(Ticket { attempts: 1, ..Ticket::new(target, url, Purpose::Page, id) })
+    }
+
+    /// Takes all questions.
+    pub(super) fn take_questions(&mut self) -> VecDeque<(Instant, Ticket)> {
+        std::mem::take(&mut self.questions)
     }
 
     /// Takes everything that is queued in memory: what has begun, and what has not.

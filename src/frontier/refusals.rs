@@ -1,5 +1,7 @@
 //! Targets that end without a request: their host was given up, its robots.txt forbids them, or there is no room for another retry.
 
+use std::time::Instant;
+
 use super::Frontier;
 use super::rows::failed;
 use crate::model::{ErrorKind, Failure, Purpose, Target, Ticket, Timestamp};
@@ -7,7 +9,7 @@ use crate::policy::breaker;
 
 impl Frontier {
     /// Refuses everything that is queued for a host that has been given up.
-    pub(super) fn give_up(&mut self, id: usize) {
+    pub(super) fn give_up(&mut self, id: usize, now: Instant) {
         let host = self.host(id);
         let delayed = host.delayed();
         let (begun, fresh) = host.take_all();
@@ -18,6 +20,9 @@ impl Frontier {
         for target in fresh {
             self.held -= 1;
             self.refuse_fresh(id, target);
+        }
+        for (_, question) in self.host(id).take_questions() {
+            self.give_up_asking(&question, now);
         }
         self.want(id);
     }

@@ -124,7 +124,7 @@ impl Frontier {
         let host = self.host(id).key.clone();
         self.events.push_back(Event { host, what });
         if turn == Turn::GivenUp {
-            self.give_up(id);
+            self.give_up(id, now);
         }
     }
 
@@ -202,9 +202,12 @@ impl Frontier {
         ticket.renewed = false;
         ticket.starved = 0;
         ticket.hops.push(std::mem::replace(&mut ticket.url, to));
-        if ticket.purpose == Purpose::Robots {
+        let is_given_up = self.host(host).breaker.way(now) == Way::GivenUp;
+        if ticket.purpose == Purpose::Robots && is_given_up {
+            self.give_up_asking(&ticket, now);
+        } else if ticket.purpose == Purpose::Robots {
             self.host(host).push_question(now, ticket);
-        } else if self.host(host).breaker.way(now) == Way::GivenUp {
+        } else if is_given_up {
             self.refuse_given_up(host, ticket);
         } else {
             self.queue_urgent(ticket);
@@ -248,9 +251,12 @@ impl Frontier {
         ticket.is_charged = false;
         let host = self.host_of(&ticket.url, now);
         ticket.host = host;
-        if ticket.purpose == Purpose::Robots {
+        let is_given_up = self.host(host).breaker.way(now) == Way::GivenUp;
+        if ticket.purpose == Purpose::Robots && is_given_up {
+            self.give_up_asking(&ticket, now);
+        } else if ticket.purpose == Purpose::Robots {
             self.host(host).push_question(at, ticket);
-        } else if self.host(host).breaker.way(now) == Way::GivenUp {
+        } else if is_given_up {
             self.refuse_given_up(host, ticket);
         } else {
             self.retrying += 1;

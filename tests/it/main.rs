@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod arch;
+mod breaker;
 mod config;
 mod decode;
 mod demo;
@@ -13,14 +14,18 @@ mod extract;
 mod fair;
 mod harness;
 mod help;
+mod hosts;
 mod http2;
 mod input;
+mod kept;
 mod machine;
 mod output;
 mod pace;
+mod polite;
 mod readme;
 mod record;
 mod redirect;
 mod retry;
+mod robots;
 mod talk;
 mod waits;

@@ -5,11 +5,11 @@ use std::time::Duration;
 use crate::harness::{Gate, Hit, Reply, Site, scrape};
 
 /// How late the site may notice a request on a busy machine, while it notices the next one in time.
-const JITTER: Duration = Duration::from_millis(100);
+pub(crate) const JITTER: Duration = Duration::from_millis(100);
 
 /// No window of time saw more requests than the burst and what the rate adds to it.
 #[track_caller]
-fn assert_paced(hits: &[Hit], rate: f64, burst: usize) {
+pub(crate) fn assert_paced(hits: &[Hit], rate: f64, burst: usize) {
     for (first, hit) in hits.iter().enumerate() {
         for (last, other) in hits.iter().enumerate().skip(first + burst) {
             let window = other.arrived.duration_since(hit.arrived);

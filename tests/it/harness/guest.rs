@@ -61,6 +61,7 @@ impl Guest {
         loop {
             match Request::read(&mut wire, &mut left) {
                 Ok(request) => {
+                    let request = if self.shared.is_proxy { request.for_the_site() } else { request };
                     let last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
                     if self.answer(&request, &mut *wire).is_err() || last {
                         break;
@@ -78,7 +79,7 @@ impl Guest {
 
     /// Notes the request and plays the reply.
     fn answer(&self, request: &Request, wire: &mut dyn Wire) -> Result<(), Over> {
-        let hit = self.shared.arrive(request, self.port);
+        let hit = self.shared.arrive(request, (!self.shared.is_proxy).then_some(self.port));
         let handler = self.shared.route(&request.path);
         let steps = if let Some(handler) = &handler {
             handler(request).steps()

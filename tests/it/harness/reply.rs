@@ -48,6 +48,11 @@ impl Reply {
         Self::html(format!("<!doctype html><title>{title}</title>"))
     }
 
+    /// A plain text: status 200.
+    pub(crate) fn text(text: impl AsRef<[u8]>) -> Self {
+        Self::status(200).header("Content-Type", "text/plain").body(text)
+    }
+
     /// A reply with no header but its length, and no body.
     pub(crate) fn status(status: u16) -> Self {
         Self { before: Vec::new(), status, headers: Vec::new(), body: Vec::new(), raw: None, drip: None, after: Vec::new() }

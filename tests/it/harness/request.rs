@@ -80,13 +80,24 @@ impl Request {
         Ok(request)
     }
 
-    /// What a polite client would not have sent, although it can be answered.
-    pub(crate) fn faults(&self, port: u16) -> Vec<String> {
+    /// What a proxy is asked for, as the site itself would have been.
+    pub(crate) fn for_the_site(mut self) -> Self {
+        let end = self.path.strip_prefix("http://").and_then(|rest| Some(self.path.len() - rest.len() + rest.find('/')?));
+        if let Some(end) = end {
+            self.path.drain(..end);
+        }
+        self
+    }
+
+    /// What a polite client would not have sent, although it can be answered. `port` is the only one of the site, if it has one.
+    pub(crate) fn faults(&self, port: Option<u16>) -> Vec<String> {
         let mut faults = Vec::new();
         let hosts = self.headers.iter().filter(|(name, _)| name == "host").count();
         if hosts != 1 {
             faults.push(format!("{} {}: {hosts} Host headers", self.method, self.path));
-        } else if self.header("host").and_then(|host| host.rsplit_once(':')).is_none_or(|(_, own)| own != port.to_string()) {
+        } else if let Some(port) = port
+            && self.header("host").and_then(|host| host.rsplit_once(':')).is_none_or(|(_, own)| own != port.to_string())
+        {
             faults.push(format!("{} {}: Host {:?} is not this site", self.method, self.path, self.header("host")));
         }
         if !self.path.starts_with('/') || self.path.contains('#') {
@@ -129,6 +140,13 @@ mod tests {
     }
 
     #[test]
+    fn what_a_proxy_is_asked_for_is_what_the_site_would_have_been_asked_for() {
+        let request = read("GET http://a.example/x?y HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap().for_the_site();
+        assert_eq!((request.path.as_str(), request.host()), ("/x?y", "a.example"));
+        assert!(request.faults(None).is_empty());
+    }
+
+    #[test]
     fn what_is_no_http_is_named() {
         for text in ["GET /\r\n\r\n", "\x16\x03\x01", "GET / HTTP/1.0\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HT"]
         {
@@ -138,7 +156,7 @@ mod tests {
 
     #[test]
     fn impolite_requests_are_noticed() {
-        let faults = |text| read(text).unwrap().faults(80);
+        let faults = |text| read(text).unwrap().faults(Some(80));
         assert!(faults("GET /x HTTP/1.1\r\nHost: a:80\r\n\r\n").is_empty());
         for text in [
             "GET /x HTTP/1.1\r\n\r\n",

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use super::run::Run;
 use super::tap::Tap;
-use super::{LIMIT, thread};
+use super::{LIMIT, Site, thread};
 
 /// How often a running program is looked at.
 const NAP: Duration = Duration::from_millis(2);
@@ -118,6 +118,11 @@ impl Scrape {
     pub(crate) fn env(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.env.push((name.to_owned(), value.into()));
         self
+    }
+
+    /// Asks this site for everything, as a proxy.
+    pub(crate) fn through(self, proxy: &Site) -> Self {
+        self.env("HTTP_PROXY", proxy.url("")).env("http_proxy", proxy.url(""))
     }
 
     /// What stdin says before it ends. It is empty otherwise.

@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     changed: Condvar,
     stopped: AtomicBool,
     forgiving: AtomicBool,
+    /// It is asked as a proxy for sites of any name.
+    pub(crate) is_proxy: bool,
     pub(crate) tls: Option<Arc<ServerConfig>>,
 }
 
@@ -70,6 +72,11 @@ impl Site {
     /// A site that speaks TLS.
     pub(crate) fn tls(authority: &Authority, leaf: Leaf) -> Self {
         Self::open(1, Shared { tls: Some(authority.server(leaf)), ..Shared::default() })
+    }
+
+    /// A proxy that is all sites itself, whatever their names: for [`Scrape::through`](super::Scrape::through).
+    pub(crate) fn proxy() -> Self {
+        Self::open(1, Shared { is_proxy: true, ..Shared::default() })
     }
 
     /// A site with pages `/p/1`, `/p/2`, … whose titles are their paths.
@@ -131,6 +138,24 @@ impl Site {
         format!("{scheme}://{}{path}", self.addresses[host])
     }
 
+    /// One of the hosts as `address:port`.
+    pub(crate) fn host(&self, host: usize) -> String {
+        self.addresses[host].to_string()
+    }
+
+    /// What the robots.txt of each host says.
+    pub(crate) fn robots(&self, text: &str) -> &Self {
+        self.page("/robots.txt", Reply::text(text))
+    }
+
+    /// Every request so far to one of the hosts.
+    pub(crate) fn hits_at(&self, host: usize) -> Vec<Hit> {
+        let name = self.addresses[host].ip().to_string();
+        let mut hits = self.hits();
+        hits.retain(|hit| hit.request.host() == name);
+        hits
+    }
+
     /// Every request so far, in order of arrival.
     pub(crate) fn hits(&self) -> Vec<Hit> {
         lock(&self.shared.log).hits.clone()
@@ -190,8 +215,10 @@ impl Site {
             .changed
             .wait_timeout_while(log, LIMIT, |log| !condition(&log.hits))
             .expect("no thread of the site panics");
-        let paths: Vec<_> = log.hits.iter().map(|hit| &hit.request.path).collect();
-        assert!(!late.timed_out(), "waited in vain for {what}; there were {paths:?}");
+        let paths: Vec<_> = log.hits.iter().rev().take(50).map(|hit| hit.request.path.clone()).collect();
+        let count = log.hits.len();
+        drop(log); // whoever panics with it takes the whole site along
+        assert!(!late.timed_out(), "waited in vain for {what}; there were {count} requests, the last ones {paths:?}");
     }
 
     /// What was held against the program so far.
@@ -233,7 +260,7 @@ impl Shared {
     }
 
     /// Notes a request; returns its place in the log.
-    pub(crate) fn arrive(&self, request: &Request, port: u16) -> usize {
+    pub(crate) fn arrive(&self, request: &Request, port: Option<u16>) -> usize {
         let mut log = lock(&self.log);
         let own = log.flying.entry(request.host().to_owned()).or_default();
         *own += 1;
