@@ -14,6 +14,7 @@ mod outbox;
 mod parking;
 mod patience;
 mod settings;
+mod start;
 mod stop;
 mod watch;
 mod worker;
@@ -24,15 +25,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Sender;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use self::ending::Cut;
 pub(crate) use self::ending::until;
 use self::intake::Intake;
-use self::kept::may_start;
 pub use self::outbox::ORDERED_WINDOW;
 use self::outbox::Outbox;
 use self::parking::Parking;
@@ -40,11 +40,11 @@ pub(crate) use self::patience::Patience;
 pub use self::settings::{Crawled, Line, Settings};
 pub use self::stop::{Halt, Stop, Stopper, stop};
 use self::watch::{Roster, Watch};
-use self::worker::{Shop, work};
+use self::worker::Shop;
 use crate::fetch::Fetch;
-use crate::frontier::{Frontier, Gate, Next, Start};
+use crate::frontier::Frontier;
 use crate::ledger::Ledger;
-use crate::model::{Done, Ended, News, Outcome, Purpose, Record, Slowed, Status, Ticket};
+use crate::model::{Done, Ended, News, Outcome, Record, Slowed, Status};
 
 /// How late a promised instant may be noticed and still be the one that counts. Timers have a grain (tokio's is a millisecond, rounded
 /// up); without this every request would push the schedule of its rate back a little, and 100 a second would be 90.
@@ -182,64 +182,6 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
     fn now(&mut self) -> std::time::Instant {
         self.told = self.told.max(Instant::now());
         self.told.into_std()
-    }
-
-    /// The same at the moment of a start: a promised instant that has just passed is now.
-    fn start_time(&mut self) -> Instant {
-        let now = Instant::now();
-        let on_time = self.promised.take().filter(|promised| *promised <= now && now - *promised <= GRAIN);
-        self.told = self.told.max(on_time.unwrap_or(now));
-        self.told
-    }
-
-    /// Starts what may go. The permit is taken first and travels with the worker.
-    fn start(&mut self) -> Option<Instant> {
-        let now = self.start_time();
-        if let Some(until) = self.intake.gathering(now) {
-            return Some(until);
-        }
-        while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            self.unpark();
-            let burst = self.settings.frontier.burst;
-            let mut gate = self.ledger.as_mut().map(|ledger| move |start: &Start| may_start(ledger, start, burst));
-            let gate = gate.as_mut().map(|gate| -> &mut Gate<'_> { gate });
-            match self.frontier.next_past(gate, now.into_std()) {
-                Next::Go(ticket) => self.spawn(*ticket, permit),
-                Next::Refused(record) => {
-                    log::refused(&record);
-                    self.watch.patience.moved(now);
-                    self.outbox.push(*record);
-                }
-                Next::Wait(at) => {
-                    self.promised = Some(at.into());
-                    return self.promised;
-                }
-                Next::Idle => break,
-            }
-        }
-        None
-    }
-
-    fn spawn(&mut self, ticket: Ticket, permit: OwnedSemaphorePermit) {
-        match ticket.purpose {
-            Purpose::Page => self.did.requests += 1,
-            Purpose::Robots => {
-                self.did.requests += 1;
-                self.did.robots += 1;
-            }
-            Purpose::Address => {}
-        }
-        let is_new = ticket.hops.is_empty() && !ticket.renewed && ticket.starved == 0;
-        self.did.retries += u64::from(is_new && ticket.attempts > 1);
-        log::request(&ticket);
-        let shop = Arc::clone(&self.shop);
-        let aloft = self.watch.roster.enter(&ticket, self.told);
-        #[expect(clippy::disallowed_methods, reason = "this is the crawl, which joins its workers")]
-        self.workers.spawn(async move {
-            let done = work(shop, ticket, &aloft.flight).await;
-            drop((aloft, permit));
-            Box::new(done)
-        });
     }
 
     /// Waits for whatever comes first: a stop, a limit, a finished worker, a target, a promised instant.

@@ -17,7 +17,8 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
             match event.what {
                 What::Asked { wait, by } => tracing::info!(%host, ?wait, by, "the host asks to be left alone"),
                 What::Adapted(change) => {
-                    tracing::info!(%host, rate = change.rate, in_flight = change.in_flight, why = change.why, "pace adapted");
+                    let rate = change.rate.map(|rate| (rate * 100.0).round() / 100.0);
+                    tracing::info!(%host, rate, in_flight = change.in_flight, why = change.why, "pace adapted");
                     if self.slowed.len() < MOST_SLOWED || self.slowed.contains_key(&host) {
                         let Change { rate, in_flight, why } = change;
                         self.slowed.insert(host.clone(), Slowed { host, rate, in_flight, why });

@@ -10,7 +10,9 @@ mod gate;
 mod host;
 mod index;
 mod limits;
+mod refusals;
 mod report;
+mod rows;
 mod settings;
 mod settle;
 mod shelf;
@@ -130,7 +132,7 @@ impl Frontier {
     /// that is to be parked until [`wanted`](Self::wanted) asks for it.
     pub fn push(&mut self, target: Target, now: Instant) -> Option<(usize, Target)> {
         let Ok(url) = &target.url else {
-            self.refused.push_back(settle::refusal(target));
+            self.refused.push_back(rows::refusal(target));
             return None;
         };
         let id = self.host_of(url, now);

@@ -7,9 +7,8 @@ use url::Url;
 use super::Frontier;
 use super::event::{Event, What};
 use super::host::Prelude;
-use crate::model::{
-    Data, Done, ErrorKind, Failure, Outcome, Past, Purpose, Record, Row, Target, Ticket, Timestamp, redact, redact_text,
-};
+use super::rows::{failed, success};
+use crate::model::{Done, ErrorKind, Failure, Outcome, Past, Purpose, Record, Ticket, Timestamp, redact};
 use crate::policy::adapt::Signal;
 use crate::policy::breaker::{self, Turn, Way};
 use crate::policy::{LimitBy, Verdict};
@@ -265,59 +264,6 @@ impl Frontier {
         }
         self.place(host, now);
     }
-
-    /// Refuses everything that is queued for a host that has been given up.
-    fn give_up(&mut self, id: usize, now: Instant) {
-        let host = self.host(id);
-        let delayed = host.delayed();
-        let (begun, fresh) = host.take_all();
-        self.retrying -= delayed;
-        for ticket in begun {
-            self.refuse_given_up(id, ticket);
-        }
-        for target in fresh {
-            self.held -= 1;
-            self.refuse_fresh(id, target);
-        }
-        for (_, question) in self.host(id).take_questions() {
-            self.give_up_asking(&question, now);
-        }
-        self.want(id);
-    }
-
-    /// Refuses a target whose host has been given up before it was tried. It is not held.
-    pub(super) fn refuse_fresh(&mut self, id: usize, target: Target) {
-        let Ok(url) = target.url.clone() else { return };
-        self.held += 1;
-        self.refuse_given_up(id, Ticket::new(target, url, Purpose::Page, id));
-    }
-
-    fn refuse_given_up(&mut self, id: usize, ticket: Ticket) {
-        let (give_up, host) = (self.settings.give_up, self.host(id));
-        let missed = host.missed.as_deref().unwrap_or("no connection");
-        let reason = format!(
-            "{} was given up for now: {} attempts in a row and {give_up} more at growing intervals did not reach it ({missed}); try again later, or raise --give-up",
-            host.key,
-            breaker::FAILURES,
-        );
-        self.refuse_begun(ticket, ErrorKind::CircuitOpen, &reason);
-    }
-
-    /// Refuses a held target that may have been tried already.
-    pub(super) fn refuse_begun(&mut self, ticket: Ticket, kind: ErrorKind, reason: &str) {
-        let past = ticket.past.as_deref().map(|past| (past.spent, Timestamp(past.at)));
-        self.held -= 1;
-        self.refused.push_back(failed(ticket, &Failure::new(kind, reason), past));
-    }
-
-    /// Refuses a retry for which there is no room.
-    pub(super) fn refuse_retry(&mut self, ticket: Ticket) {
-        self.held -= 1;
-        let Some(past) = ticket.past.clone() else { return };
-        let reason = "not tried again: too many of the last requests were retries, and none of them helped (see --retry-budget)";
-        let failure = Failure { message: format!("{}; {reason}", past.failure.message), ..past.failure };
-        self.refused.push_back(failed(ticket, &failure, Some((past.spent, Timestamp(past.at)))));
-    }
 }
 
 /// A URL for a message: a server may send one of any length.
@@ -330,64 +276,4 @@ fn shortened(url: &str) -> String {
 fn same_request(a: &Url, b: &Url) -> bool {
     let sent = |url: &Url| url.as_str().len() - url.fragment().map_or(0, |fragment| fragment.len() + 1);
     a.as_str()[..sent(a)] == b.as_str()[..sent(b)]
-}
-
-/// The record of a target that is never fetched.
-pub(super) fn refusal(target: Target) -> Record {
-    let failure = target.url.as_ref().err().map(|failure| (**failure).clone());
-    let (error, error_message) = failure.map(|failure| (failure.kind, failure.message)).unzip();
-    Record { error, error_message, ..blank(target) }
-}
-
-fn success(ticket: Ticket, row: Row, spent: Duration, at: Timestamp) -> Record {
-    Record {
-        final_url: Some(redact(ticket.url.as_str()).into_owned()),
-        status: Some(row.status),
-        content_type: row.content_type,
-        bytes: Some(row.bytes),
-        attempts: ticket.attempts,
-        elapsed_ms: Some(millis(spent)),
-        fetched_at: Some(at),
-        data: row.data,
-        ..blank(ticket.target)
-    }
-}
-
-/// A failure's record; `end` is how long the last attempt took and when it ended, where there was one.
-fn failed(ticket: Ticket, failure: &Failure, end: Option<(Duration, Timestamp)>) -> Record {
-    let (spent, at) = end.unzip();
-    Record {
-        // Only a URL that answered is where the target ended.
-        final_url: failure.status.map(|_| redact(ticket.url.as_str()).into_owned()),
-        status: ticket.last_status,
-        content_type: failure.content_type.clone(),
-        attempts: ticket.attempts,
-        elapsed_ms: spent.map(millis),
-        fetched_at: at,
-        error: Some(failure.kind),
-        error_message: Some(failure.message.clone()),
-        ..blank(ticket.target)
-    }
-}
-
-fn blank(target: Target) -> Record {
-    Record {
-        index: target.index,
-        url: if target.url.is_ok() { redact(target.given()) } else { redact_text(target.given()) }.into_owned(),
-        final_url: None,
-        status: None,
-        content_type: None,
-        bytes: None,
-        attempts: 0,
-        elapsed_ms: None,
-        fetched_at: None,
-        error: None,
-        error_message: None,
-        data: Data::default(),
-        input: target.input,
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,0 +1,73 @@
+//! How requests start: who may go is the frontier's word and the ledger's, and each takes a permit with it.
+
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::kept::may_start;
+use super::worker::work;
+use super::{Crawl, GRAIN, log};
+use crate::fetch::Fetch;
+use crate::frontier::{Gate, Next, Start};
+use crate::model::{News, Purpose, Ticket};
+
+impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
+    /// The same at the moment of a start: a promised instant that has just passed is now.
+    fn start_time(&mut self) -> Instant {
+        let now = Instant::now();
+        let on_time = self.promised.take().filter(|promised| *promised <= now && now - *promised <= GRAIN);
+        self.told = self.told.max(on_time.unwrap_or(now));
+        self.told
+    }
+
+    /// Starts what may go. The permit is taken first and travels with the worker.
+    pub(super) fn start(&mut self) -> Option<Instant> {
+        let now = self.start_time();
+        if let Some(until) = self.intake.gathering(now) {
+            return Some(until);
+        }
+        while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            self.unpark();
+            let burst = self.settings.frontier.burst;
+            let mut gate = self.ledger.as_mut().map(|ledger| move |start: &Start| may_start(ledger, start, burst));
+            let gate = gate.as_mut().map(|gate| -> &mut Gate<'_> { gate });
+            match self.frontier.next_past(gate, now.into_std()) {
+                Next::Go(ticket) => self.spawn(*ticket, permit),
+                Next::Refused(record) => {
+                    log::refused(&record);
+                    self.watch.patience.moved(now);
+                    self.outbox.push(*record);
+                }
+                Next::Wait(at) => {
+                    self.promised = Some(at.into());
+                    return self.promised;
+                }
+                Next::Idle => break,
+            }
+        }
+        None
+    }
+
+    fn spawn(&mut self, ticket: Ticket, permit: OwnedSemaphorePermit) {
+        match ticket.purpose {
+            Purpose::Page => self.did.requests += 1,
+            Purpose::Robots => {
+                self.did.requests += 1;
+                self.did.robots += 1;
+            }
+            Purpose::Address => {}
+        }
+        let is_new = ticket.hops.is_empty() && !ticket.renewed && ticket.starved == 0;
+        self.did.retries += u64::from(is_new && ticket.attempts > 1);
+        log::request(&ticket);
+        let shop = Arc::clone(&self.shop);
+        let aloft = self.watch.roster.enter(&ticket, self.told);
+        #[expect(clippy::disallowed_methods, reason = "this is the crawl, which joins its workers")]
+        self.workers.spawn(async move {
+            let done = work(shop, ticket, &aloft.flight).await;
+            drop((aloft, permit));
+            Box::new(done)
+        });
+    }
+}

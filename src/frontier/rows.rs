@@ -1,0 +1,65 @@
+//! What became of a target, as its record says it.
+
+use std::time::Duration;
+
+use crate::model::{Data, Failure, Record, Row, Target, Ticket, Timestamp, redact, redact_text};
+
+/// The record of a target that is never fetched.
+pub(super) fn refusal(target: Target) -> Record {
+    let failure = target.url.as_ref().err().map(|failure| (**failure).clone());
+    let (error, error_message) = failure.map(|failure| (failure.kind, failure.message)).unzip();
+    Record { error, error_message, ..blank(target) }
+}
+
+pub(super) fn success(ticket: Ticket, row: Row, spent: Duration, at: Timestamp) -> Record {
+    Record {
+        final_url: Some(redact(ticket.url.as_str()).into_owned()),
+        status: Some(row.status),
+        content_type: row.content_type,
+        bytes: Some(row.bytes),
+        attempts: ticket.attempts,
+        elapsed_ms: Some(millis(spent)),
+        fetched_at: Some(at),
+        data: row.data,
+        ..blank(ticket.target)
+    }
+}
+
+/// A failure's record; `end` is how long the last attempt took and when it ended, where there was one.
+pub(super) fn failed(ticket: Ticket, failure: &Failure, end: Option<(Duration, Timestamp)>) -> Record {
+    let (spent, at) = end.unzip();
+    Record {
+        // Only a URL that answered is where the target ended.
+        final_url: failure.status.map(|_| redact(ticket.url.as_str()).into_owned()),
+        status: ticket.last_status,
+        content_type: failure.content_type.clone(),
+        attempts: ticket.attempts,
+        elapsed_ms: spent.map(millis),
+        fetched_at: at,
+        error: Some(failure.kind),
+        error_message: Some(failure.message.clone()),
+        ..blank(ticket.target)
+    }
+}
+
+fn blank(target: Target) -> Record {
+    Record {
+        index: target.index,
+        url: if target.url.is_ok() { redact(target.given()) } else { redact_text(target.given()) }.into_owned(),
+        final_url: None,
+        status: None,
+        content_type: None,
+        bytes: None,
+        attempts: 0,
+        elapsed_ms: None,
+        fetched_at: None,
+        error: None,
+        error_message: None,
+        data: Data::default(),
+        input: target.input,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
