@@ -161,3 +161,13 @@ fn a_host_beside_a_slow_one_is_as_fast_as_it_would_be_alone() {
     let beside = time(long(&site, 200, 200));
     assert!(beside < alone * 2, "{beside:?}, alone {alone:?}");
 }
+
+#[test]
+fn a_piped_list_is_read_past_a_host_that_hangs() {
+    let site = Site::hosts(2);
+    site.on("/fast/*", |_| Reply::title("x")).on("/slow/*", |_| Reply::nothing().hang());
+    let work = Work::new();
+    work.write("urls.txt", long(&site, 6000, 30));
+    let _live = work.scrape("--timeout 1h --read-timeout 1h").shell("cat urls.txt | \"$0\" \"$@\"").spawn();
+    site.wait_until("all pages of the fast host", |hits| fast(hits) == 30);
+}

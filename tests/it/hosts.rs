@@ -90,3 +90,12 @@ fn a_group_has_the_rule_of_its_own_name() {
     assert_eq!(proxy.hits().len(), 6);
     assert_paced(&proxy.hits(), 5.0, 1);
 }
+#[test]
+fn a_rule_for_a_members_name_holds_in_a_group_too() {
+    let (proxy, work) = (Site::proxy(), Work::new());
+    proxy.on("/p/*", |request| Reply::title(&request.path));
+    work.write("c.toml", "limit-by = \"site\"\n[hosts.\"a.shop.example\"]\nrps = 5\nper-host = 1\n");
+    let list: String = (0..5).map(|page| format!("http://a.shop.example/p/{page}\n")).collect();
+    work.scrape("--config c.toml").through(&proxy).stdin(list).run().code(0);
+    assert_paced(&proxy.hits(), 5.0, 1);
+}
