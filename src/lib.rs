@@ -5,12 +5,17 @@
 //!     │                                                                                     ▲
 //!     ▼            Target                  Page                   Record                    │
 //!  source ──▶ [targets, bounded] ──▶ crawl: frontier ▸ fetch ▸ extract ──▶ [records, bounded] ──▶ sink
-//!   task 1                            task 2 (+ at most N workers)                          thread 3
+//!  thread 1                           task 2 (+ at most N workers)                          thread 3
 //!                                                                                            └▶ observe(&Record)
 //! ```
 //!
 //! Every target that is read becomes exactly one [`Record`], success or failure. Both channels are bounded, a body never leaves
-//! its worker, and so memory depends on the options and never on the length of the list.
+//! its worker, and what hosts that wait leave over is parked on disk; so memory depends on the options and never on the length of
+//! the list.
+//!
+//! A run is polite unless it is told otherwise: each host's pace follows its answers, a host that asks to be left alone or cannot
+//! be reached is, and none of that holds up another host. Rates, robots.txt and what is known of single hosts are
+//! [`frontier::Settings`]; what is kept of hosts between runs is [`crawl::Settings::pace_state`]; [`survey`] says what a run would do.
 //!
 //! ```no_run
 //! use scrape::{Origin, Plan, Record};
@@ -34,7 +39,7 @@
 //! ```
 //!
 //! The folders are layers, and imports only go down: [`run`](mod@run) over [`crawl`] over [`source`], [`frontier`], [`fetch`],
-//! [`extract`] and [`sink`], which know nothing of each other, over [`policy`] over [`model`].
+//! [`extract`], [`sink`] and [`ledger`], which know nothing of each other, over [`policy`] over [`model`].
 
 pub mod crawl;
 pub mod extract;

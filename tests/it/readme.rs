@@ -1,12 +1,33 @@
 //! Every command of the README is run as it stands there, against a local site: the manual cannot promise what is not.
 
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Reply, Site, Work};
+use crate::harness::{Reply, Site, Work, scrape};
 
 /// The languages of the blocks that hold commands.
 const SHELLS: [&str; 4] = ["sh", "shell", "bash", "console"];
+
+fn readme() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("there is a README.md")
+}
+
+/// The first block of a text that is written in this language.
+fn block<'a>(text: &'a str, language: &str) -> &'a str {
+    text.split_once(&format!("```{language}\n")).and_then(|(_, rest)| rest.split_once("```")).map_or("", |(block, _)| block)
+}
+
+/// What stands in code quotes and has only such characters.
+fn quoted(text: &str, is_part: fn(char) -> bool) -> impl Iterator<Item = &str> {
+    text.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).filter(move |name| name.chars().all(is_part))
+}
+
+/// The text of all the files of a folder.
+fn texts(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).expect("a folder of the project").map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { texts(&path) } else { fs::read_to_string(path).unwrap_or_default() }).collect()
+}
 
 /// The commands of a text that run this program, each on one line.
 fn commands(text: &str) -> Vec<String> {
@@ -37,7 +58,9 @@ fn ours(line: &str) -> Option<String> {
         Some((_, args)) => format!("scrape {args}"),
         None => line.to_owned(),
     };
-    (line == "scrape" || line.starts_with("scrape ") || line.contains("| scrape ")).then_some(line)
+    let is_set = |word: &&str| word.split_once('=').is_some_and(|(name, _)| name.starts_with("SCRAPE_"));
+    let is_ours = line.split_whitespace().find(|word| !is_set(word)) == Some("scrape");
+    (is_ours || line.contains("| scrape ")).then_some(line)
 }
 
 /// The same command with every host replaced by the site.
@@ -64,8 +87,7 @@ fn can_run(command: &str) -> bool {
 
 #[test]
 fn every_command_of_the_readme_works() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let readme = std::fs::read_to_string(readme).expect("there is a README.md");
+    let readme = readme();
     let commands = commands(&readme);
     assert!(!commands.is_empty(), "the README shows how to run it");
     let site = Site::start();
@@ -75,6 +97,7 @@ fn every_command_of_the_readme_works() {
         let work = Work::new();
         work.write("urls.txt", &list)
             .write("urls.example.txt", offline(include_str!("../../urls.example.txt"), &site.url("")))
+            .write("scrape.toml", block(&readme, "toml"))
             .write("urls.csv", format!("url,id\n{},1\n", site.url("/a")))
             .write("urls.jsonl", format!("{{\"url\":\"{}\",\"id\":1}}\n", site.url("/a")));
         let script = format!("scrape() {{ \"$0\" \"$@\"; }}\n{}", offline(command, &site.url("")));
@@ -85,11 +108,39 @@ fn every_command_of_the_readme_works() {
 }
 
 #[test]
+fn every_flag_and_test_of_the_readme_exists() {
+    let readme = readme();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let code = ["src", "tests/it"].map(|name| texts(&folder.join(name))).concat();
+    let (_, table) = readme.split_once("## What is guaranteed").expect("there is a table of guarantees");
+    let (table, _) = table.split_once("\n## ").expect("it is not the last section");
+    let named: Vec<_> =
+        quoted(table, |c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_').filter(|name| name.contains('_')).collect();
+    assert!(named.len() > 50, "{named:?}");
+    for name in named {
+        assert!(code.contains(&format!("fn {name}(")), "no test is called {name}");
+    }
+    let help = scrape("--help").run().code(0);
+    let words = readme.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    let flags =
+        words.filter(|word| word.strip_prefix("--").is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase())));
+    let foreign = ["--release", "--locked", "--path", "--open", "--bench", "--lib", "--nocapture"];
+    let known: Vec<_> = help.text().split(|c: char| !c.is_ascii_alphanumeric() && c != '-').chain(foreign).collect();
+    for flag in flags {
+        assert!(known.contains(&flag), "no flag is called {flag}");
+    }
+}
+
+#[test]
 fn commands_are_found_in_the_blocks_of_a_shell() {
     let text = "scrape outside\n```sh\n# a comment\nscrape urls.txt \\\n    --rps 5\ncurl x | scrape - | jq .\n\
-        0 * * * *  scrape -q urls.txt\n$ cargo run --release -- --demo\ncargo build\n```\n```toml\nscrape = 1\n```\n";
-    let expected = ["scrape urls.txt --rps 5", "curl x | scrape - | jq .", "scrape -q urls.txt", "scrape --demo"];
+        0 * * * *  scrape -q urls.txt\n$ cargo run --release -- --demo\ncargo build\nSCRAPE_RPS=5 scrape x\n```\n\
+        ```toml\nscrape = 1\n```\n";
+    let expected =
+        ["scrape urls.txt --rps 5", "curl x | scrape - | jq .", "scrape -q urls.txt", "scrape --demo", "SCRAPE_RPS=5 scrape x"];
     assert_eq!(commands(text), expected);
+    assert_eq!((block(text, "toml"), block(text, "json")), ("scrape = 1\n", ""));
+    assert_eq!(quoted("a `b_c` d `e f`\n`g`", |c| c != ' ').collect::<Vec<_>>(), ["b_c", "g"]);
 }
 
 #[test]
