@@ -19,8 +19,8 @@ pub(super) struct Intake {
     /// Filled up again when no more targets than this are held: a few at a time would wake the source for each.
     refill: usize,
     filling: bool,
-    /// When the source last said that it has more at hand, if that was its last word.
-    more_at: Option<Instant>,
+    /// When the last target came: a list that is not at its end may have more at hand than the source could know.
+    came_at: Instant,
     /// The window has never been full: until then start no request, unless the source has nothing at hand.
     gathering: Option<Instant>,
     /// Nothing more is taken.
@@ -40,7 +40,7 @@ impl Intake {
             targets,
             refill: window / 4 * 3,
             filling: true,
-            more_at: None,
+            came_at: now,
             gathering,
             is_closed: false,
             read: 0,
@@ -63,9 +63,9 @@ impl Intake {
         !self.is_complete && !self.is_closed
     }
 
-    /// Until when the source, which said that it has more at hand, is expected to hand it over.
+    /// Until when the source, whose list is not at its end, is expected to hand over more.
     pub(super) fn expected_until(&self) -> Option<Instant> {
-        self.more_at.filter(|_| self.may_read_on()).map(|at| at + GATHER)
+        self.may_read_on().then(|| self.came_at + GATHER)
     }
 
     /// What the source has at hand, if anything.
@@ -98,7 +98,7 @@ impl Intake {
     fn count(&mut self, read: Read) -> Option<Target> {
         self.read += 1;
         self.skipped += u64::from(read.target.is_none());
-        self.more_at = read.more.then(Instant::now);
+        self.came_at = Instant::now();
         if !read.more {
             self.gathering = None;
         }

@@ -117,7 +117,7 @@ impl Frontier {
         let host = self.hosts[id].as_ref().filter(|host| host.obeys);
         let rules = host.and_then(|host| self.shelf.get(&host.key));
         if let Some(rate) = rules.and_then(Rules::crawl_delay).and_then(Rate::every) {
-            self.limits(id).slow_down(rate, now);
+            self.host(id).limits.slow_down(rate, now);
         }
     }
 

@@ -15,7 +15,7 @@ pub(super) struct Host {
     pub(super) key: Box<str>,
     /// Requests in flight to itself.
     pub(super) in_flight: usize,
-    /// Its own limits; without a meaning where it shares those of a group.
+    /// Its own limits; where it shares those of a group, what it has beside them.
     pub(super) limits: Limits,
     /// When it had its last turn: of equals the one goes first that has waited the longest.
     pub(super) turn: u64,

@@ -93,8 +93,11 @@ impl Frontier {
         }
         let key: Box<str> = self.key.as_str().into();
         let rule = self.settings.hosts.rule(name, port);
-        let rates = rule.rps.unwrap_or(&self.settings.host_rps);
-        let mut host = Host::new(key.clone(), Limits::new(&self.settings, rates, rule.per_host, now));
+        let limits = match self.settings.limit_by {
+            LimitBy::Host => Limits::new(&self.settings, &rule, now),
+            LimitBy::Site | LimitBy::Ip => Limits::of_member(&self.settings, &rule, now),
+        };
+        let mut host = Host::new(key.clone(), limits);
         host.turn = self.turn;
         self.turn += 1;
         host.obeys = rule.robots.unwrap_or(self.settings.robots) == robots::Mode::Always;
@@ -122,8 +125,7 @@ impl Frontier {
     /// Has a host share the limits of a group from now on.
     pub(super) fn join(&mut self, id: usize, key: &str, now: Instant) {
         let rule = self.settings.hosts.rule(key, 0);
-        let rates = rule.rps.unwrap_or(&self.settings.host_rps);
-        let group = self.groups.join(key, || Limits::new(&self.settings, rates, rule.per_host, now));
+        let group = self.groups.join(key, || Limits::new(&self.settings, &rule, now));
         self.part(id);
         self.host(id).group = Some(group);
     }
@@ -154,6 +156,12 @@ impl Frontier {
             Some(group) => &mut self.groups.get_mut(group).limits,
             None => &mut self.host(id).limits,
         }
+    }
+
+    /// What a member of a group has beside the group's limits.
+    pub(super) fn own_limits(&mut self, id: usize) -> Option<&mut Limits> {
+        let host = self.host(id);
+        host.group.map(|_| &mut host.limits)
     }
 
     /// What a host's limits are called: its own name, or its group's.
@@ -220,12 +228,16 @@ impl Frontier {
         let (in_flight, turn) = (host.in_flight, host.turn);
         let due = due.max(way);
         let due = if needs_budget && due <= now && !self.budget.is_hopeless(now) { self.budget.next_at(now) } else { due };
+        // A member of a group may have limits of its own beside the group's.
+        let host = self.host(id);
+        let own = host.group.map(|_| (host.limits.has_room(), host.limits.next_at(now)));
+        let (has_own_room, own_at) = own.unwrap_or((true, now));
         let limits = self.limits(id);
-        if !limits.has_room() {
+        if !limits.has_room() || !has_own_room {
             self.block(id);
             return Place::Out;
         }
-        let at = due.max(limits.next_at(now));
+        let at = due.max(own_at).max(limits.next_at(now));
         if at > now { Place::Waiting(at) } else { Place::Ready { is_bold: limits.is_bold(), in_flight, turn } }
     }
 
@@ -240,7 +252,8 @@ impl Frontier {
 
     fn forgotten_at(&mut self, id: usize, now: Instant) -> Instant {
         let broken = self.host(id).breaker.forgotten_at(now);
-        self.limits(id).forgotten_at(now).max(broken)
+        let own = self.host(id).limits.forgotten_at(now);
+        self.limits(id).forgotten_at(now).max(own).max(broken)
     }
 
     fn forget(&mut self, id: usize) {

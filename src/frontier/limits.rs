@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Settings;
 use crate::model::Asked;
 use crate::policy::adapt::{Change, Signal};
-use crate::policy::{Adapt, Pace, Rate};
+use crate::policy::{Adapt, HostRule, Pace, Rate};
 
 /// A host that has not answered yet is given this part of the places, so that one that hangs does not hold them all.
 const UNKNOWN_SHARE: usize = 10;
@@ -43,12 +43,24 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    /// Unused limits. Where there are rates, they are the pace; where there are none, the host sets it.
-    pub(super) fn new(settings: &Settings, rates: &[Rate], per_host: Option<usize>, now: Instant) -> Self {
+    /// Unused limits of a host or a group, as its `rule` and the settings of all hosts have them. Where there are rates, they are the
+    /// pace; where there are none, the host sets it.
+    pub(super) fn new(settings: &Settings, rule: &HostRule, now: Instant) -> Self {
+        let rates = rule.rps.unwrap_or(&settings.host_rps);
+        let adapt = settings.adapt && rates.is_empty();
+        Self::with(settings, rates, rule.per_host.or(settings.per_host), adapt, now)
+    }
+
+    /// What a member of a group has of its own: only what its own rule says.
+    pub(super) fn of_member(settings: &Settings, rule: &HostRule, now: Instant) -> Self {
+        Self::with(settings, rule.rps.unwrap_or_default(), rule.per_host, false, now)
+    }
+
+    fn with(settings: &Settings, rates: &[Rate], per_host: Option<usize>, adapt: bool, now: Instant) -> Self {
         let first_trust = (settings.permits / UNKNOWN_SHARE).max(1);
         Self {
             in_flight: 0,
-            per_host: per_host.or(settings.per_host).unwrap_or(usize::MAX),
+            per_host: per_host.unwrap_or(usize::MAX),
             trust: first_trust,
             first_trust,
             heard_at: now,
@@ -58,7 +70,7 @@ impl Limits {
             own_rates: (rates != settings.host_rps).then(|| rates.into()),
             own_delay: None,
             pace: Pace::new(rates, settings.burst, now),
-            adapt: (settings.adapt && rates.is_empty()).then(|| Adapt::new(now)),
+            adapt: adapt.then(|| Adapt::new(now)),
         }
     }
 

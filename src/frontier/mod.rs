@@ -248,6 +248,9 @@ impl Frontier {
         host.in_flight += 1;
         host.turn = turn;
         self.limits(id).start(now);
+        if let Some(own) = self.own_limits(id) {
+            own.start(now);
+        }
         if self.limits(id).is_new() {
             self.earned_at = now;
         }

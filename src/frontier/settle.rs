@@ -67,6 +67,9 @@ impl Frontier {
             }),
             Outcome::Address(_) | Outcome::Stale(_) | Outcome::Starved(_) => None,
         };
+        if let Some(own) = self.own_limits(id) {
+            own.settle(signal, done.elapsed, now);
+        }
         if let Some(change) = self.limits(id).settle(signal, done.elapsed, now) {
             let host = self.limits_key(id);
             self.events.push_back(Event { host, what: What::Adapted(change) });

@@ -95,7 +95,8 @@ fn a_rule_for_a_members_name_holds_in_a_group_too() {
     let (proxy, work) = (Site::proxy(), Work::new());
     proxy.on("/p/*", |request| Reply::title(&request.path));
     work.write("c.toml", "limit-by = \"site\"\n[hosts.\"a.shop.example\"]\nrps = 5\nper-host = 1\n");
-    let list: String = (0..5).map(|page| format!("http://a.shop.example/p/{page}\n")).collect();
+    let list: Vec<_> = (0..5).map(|page| format!("http://a.shop.example/p/{page}")).collect();
+    let list = list.join("\n");
     work.scrape("--config c.toml").through(&proxy).stdin(list).run().code(0);
     assert_paced(&proxy.hits(), 5.0, 1);
 }

@@ -196,7 +196,7 @@ fn after_ten_seconds_of_nothing_the_run_says_what_it_waits_for() {
         assert!(lines.last().is_some_and(String::is_empty), "{lines:#?}");
     });
     let runs = [
-        run("", "/hang", |site| format!("{} not answered for 10s", site.url("/hang"))),
+        run("", "/hang", |site| format!("{} not answered for ", site.url("/hang"))),
         run("", "/drip", |site| format!("body of {} at ", site.url("/drip"))),
         run("--log-format json", "/hang", |_| "\"in_flight\":1".to_owned()),
         silent,

@@ -110,7 +110,8 @@ async fn each_request_is_named_with_what_it_waits_for_and_no_secret() {
     let seen: Vec<_> = waits.in_flight.iter().map(|flying| (flying.url.as_str(), flying.phase.clone(), flying.bytes)).collect();
     let expected = [("http://u:***@h.example/hang", Phase::Waiting, 0), ("http://u:***@h.example/body", Phase::Body, 2)];
     assert_eq!(seen, expected);
-    assert_eq!(waits.in_flight[1].silent_for, Duration::from_secs(10));
+    // The second place was the host's only when it had been seen that nobody else wants it.
+    assert!(waits.in_flight[1].silent_for >= Duration::from_millis(9800), "{:?}", waits.in_flight[1]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,7 +143,7 @@ async fn who_asks_is_answered_at_once_also_while_the_sink_takes_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_crawl_that_drains_waits_only_for_what_is_in_flight() {
-    let mut bench = Bench::of(&["busy", "hang"], 9).await;
+    let mut bench = Bench::of(&["hang", "busy"], 9).await;
     tokio::time::sleep_until(bench.began + Duration::from_secs(1)).await;
     bench.stopper.press();
     let (_, waits) = bench.next().await;
