@@ -44,7 +44,7 @@ use self::worker::Shop;
 use crate::fetch::Fetch;
 use crate::frontier::Frontier;
 use crate::ledger::Ledger;
-use crate::model::{Done, Ended, News, Outcome, Record, Slowed, Status};
+use crate::model::{Done, Ended, News, Outcome, Purpose, Record, Slowed, Status};
 
 /// How late a promised instant may be noticed and still be the one that counts. Timers have a grain (tokio's is a millisecond, rounded
 /// up); without this every request would push the schedule of its rate back a little, and 100 a second would be 90.
@@ -140,10 +140,10 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         tokio::pin!(gone);
         let cut = loop {
             self.take_in();
+            let wake = if self.draining.is_none() { self.start() } else { None };
             if self.broken.is_some() {
                 break Some(Cut::Broken);
             }
-            let wake = if self.draining.is_none() { self.start() } else { None };
             self.foresee(wake);
             if let Err(cut) = self.deliver(gone.as_mut()).await {
                 break Some(cut);
@@ -243,7 +243,9 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
     /// A request that found no descriptor was none, and somebody should know once that the run waits for its own machine.
     fn hear_of_starving(&mut self, done: &Done) {
         if let Outcome::Starved(failure) = &done.outcome {
-            self.did.requests -= 1;
+            let purpose = done.ticket.purpose;
+            self.did.requests -= u64::from(purpose != Purpose::Address);
+            self.did.robots -= u64::from(purpose == Purpose::Robots);
             if !std::mem::replace(&mut self.starved, true) {
                 tracing::warn!(
                     reason = failure.message,

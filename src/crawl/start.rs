@@ -12,6 +12,9 @@ use crate::fetch::Fetch;
 use crate::frontier::{Gate, Next, Start};
 use crate::model::{News, Purpose, Ticket};
 
+/// So many targets are refused at a time.
+const MOST_REFUSED: u32 = 256;
+
 impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
     /// The same at the moment of a start: a promised instant that has just passed is now.
     fn start_time(&mut self) -> Instant {
@@ -27,7 +30,12 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         if let Some(until) = self.intake.gathering(now) {
             return Some(until);
         }
+        let mut refused = 0;
         while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            // Records must get out, and a stop be heard, however many targets are refused one after the other.
+            if refused >= MOST_REFUSED {
+                return Some(now);
+            }
             self.unpark();
             let burst = self.settings.frontier.burst;
             let mut gate = self.ledger.as_mut().map(|ledger| move |start: &Start| may_start(ledger, start, burst));
@@ -35,6 +43,7 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
             match self.frontier.next_past(gate, now.into_std()) {
                 Next::Go(ticket) => self.spawn(*ticket, permit),
                 Next::Refused(record) => {
+                    refused += 1;
                     log::refused(&record);
                     self.watch.patience.moved(now);
                     self.outbox.push(*record);

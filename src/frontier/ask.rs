@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::Frontier;
 use super::event::{Event, What};
 use super::host::Prelude;
+use super::settle::{MAX_STARVED, STARVED_PAUSE};
 use crate::model::{Done, Outcome, Purpose, Target, Ticket};
 use crate::policy::breaker::Way;
 use crate::policy::robots::{self, Rules};
@@ -22,7 +23,7 @@ impl Frontier {
             Prelude::Address => (url.clone(), Purpose::Address),
             _ => (robots::robots_url(url), Purpose::Robots),
         };
-        host.prelude = Prelude::Asking;
+        host.prelude = if purpose == Purpose::Address { Prelude::Locating } else { Prelude::Asking };
         let mut ticket = Ticket { attempts: 1, ..Ticket::new(target, url, purpose, id) };
         if purpose == Purpose::Address {
             // A lookup is no request to the host.
@@ -41,14 +42,19 @@ impl Frontier {
     /// Hears the address of a host, or that there is none: then its requests will say so.
     pub(super) fn hear_address(&mut self, done: &Done, now: Instant) {
         let id = done.ticket.host;
-        let address = match done.outcome {
+        let address = match &done.outcome {
             Outcome::Address(address) => Some(address.to_string()),
+            Outcome::Starved(_) => {
+                // Nothing was looked up: it is asked for again when there is room.
+                self.resume_at = self.resume_at.max(now + STARVED_PAUSE);
+                self.host(id).prelude = Prelude::Address;
+                return;
+            }
             _ => None,
         };
         self.join(id, &address.unwrap_or_else(|| self.hosts_key(id)), now);
-        let host = self.hosts[id].as_ref().expect("it has just answered");
-        let needs_robots = host.obeys && !self.shelf.has(&host.key);
-        self.host(id).prelude = if needs_robots { Prelude::Robots } else { Prelude::Done };
+        let host = self.host(id);
+        host.prelude = host.after_address();
     }
 
     /// Hears the robots.txt of a host, or how asking for it went.
@@ -67,8 +73,8 @@ impl Frontier {
                 ticket.renewed = true;
                 self.host(ticket.host).push_question(now, ticket);
             }
-            Outcome::Starved(_) => self.starve(ticket, now),
-            Outcome::Stale(failure) | Outcome::Failed(failure) => {
+            Outcome::Starved(_) if ticket.starved < MAX_STARVED => self.starve(ticket, now),
+            Outcome::Stale(failure) | Outcome::Starved(failure) | Outcome::Failed(failure) => {
                 match self.settings.retry.verdict(&failure, ticket.attempts, self.random.f64()) {
                     Verdict::Again(wait) => {
                         ticket.attempts += 1;
@@ -106,18 +112,20 @@ impl Frontier {
     fn shelve(&mut self, id: usize, rules: Rules, what: What, now: Instant) {
         let key = self.hosts_key(id);
         self.shelf.put(&key, rules);
+        let rules = self.shelf.get(&key);
         self.events.push_back(Event { host: key.into(), what });
-        self.host(id).prelude = Prelude::Done;
-        self.obey_delay(id, now);
+        let host = self.host(id);
+        host.rules = rules;
+        host.prelude = Prelude::Done;
+        self.obey_delay(id, true, now);
         self.place(id, now);
     }
 
-    /// Keeps the delay that a host's robots.txt asks for from now on.
-    pub(super) fn obey_delay(&mut self, id: usize, now: Instant) {
-        let host = self.hosts[id].as_ref().filter(|host| host.obeys);
-        let rules = host.and_then(|host| self.shelf.get(&host.key));
-        if let Some(rate) = rules.and_then(Rules::crawl_delay).and_then(Rate::every) {
-            self.host(id).limits.slow_down(rate, now);
+    /// Keeps the delay that a host's robots.txt asks for from now on; `has_gone`: a request to it has just been made.
+    pub(super) fn obey_delay(&mut self, id: usize, has_gone: bool, now: Instant) {
+        let rules = self.host(id).rules.as_ref();
+        if let Some(rate) = rules.and_then(|rules| rules.crawl_delay()).and_then(Rate::every) {
+            self.host(id).limits.slow_down(rate, has_gone, now);
         }
     }
 
@@ -130,11 +138,8 @@ impl Frontier {
     /// Whether a ticket may go, as far as its host's robots.txt is concerned; if not, the rule that forbids it.
     pub(super) fn may_fetch(&self, ticket: &Ticket) -> Result<(), String> {
         let host = self.hosts[ticket.host].as_ref().expect("it has just been popped");
-        if !host.obeys || ticket.purpose != Purpose::Page {
-            return Ok(());
-        }
-        let Some(rules) = self.shelf.get(&host.key) else { return Ok(()) };
-        rules.check(&ticket.url).map_err(|disallowed| disallowed.to_string())
+        let rules = host.rules.as_ref().filter(|_| ticket.purpose == Purpose::Page);
+        rules.map_or(Ok(()), |rules| rules.check(&ticket.url).map_err(|disallowed| disallowed.to_string()))
     }
 
     fn hosts_key(&self, id: usize) -> String {

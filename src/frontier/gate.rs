@@ -70,11 +70,13 @@ impl Frontier {
         if let Some(text) = recalled.robots {
             let key = self.host(id).key.clone();
             self.recall_robots(&key, text.as_deref());
+            let rules = self.shelf.get(&key);
             let host = self.host(id);
+            host.rules = rules.filter(|_| host.obeys);
             if host.prelude == Prelude::Robots {
-                host.prelude = Prelude::Done;
+                host.prelude = host.after_address();
             }
-            self.obey_delay(id, now);
+            self.obey_delay(id, false, now);
         }
         let limits = self.limits(id);
         if let Some(until) = recalled.not_before
@@ -82,7 +84,9 @@ impl Frontier {
         {
             limits.not_before = until;
         }
-        if let (Some(rate), Some(adapt)) = (recalled.rate, &mut limits.adapt) {
+        if let (Some(rate), Some(adapt)) = (recalled.rate, &mut limits.adapt)
+            && adapt.is_default()
+        {
             *adapt = Adapt::learned(rate, now);
         }
         // Nothing is queued yet, so it may be forgotten again until something is: then it is only asked for once more.

@@ -2,14 +2,17 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::limits::Limits;
 use crate::model::{Purpose, Target, Ticket};
 use crate::policy::Breaker;
+use crate::policy::robots::Rules;
 
 /// A host that has something queued or in flight, or of which something is not to be forgotten yet.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Host {
     /// `host:port`, under which it is found.
     pub(super) key: Box<str>,
@@ -30,10 +33,13 @@ pub(super) struct Host {
     pub(super) prelude: Prelude,
     /// Whether it has to be asked for its robots.txt.
     pub(super) obeys: bool,
+    /// What that says, once it is known.
+    pub(super) rules: Option<Arc<Rules>>,
     /// Targets that are parked elsewhere.
     pub(super) parked: u64,
-    /// Whether it waits for parked targets.
+    /// Whether it waits for parked targets, and whether it has nothing else.
     pub(super) wants: bool,
+    pub(super) wants_now: bool,
     /// Where the frontier's indexes have it.
     pub(super) place: Place,
     /// Questions that are asked of it before anything else: robots.txt files on their way, each with the instant when it is due.
@@ -53,7 +59,9 @@ pub(super) enum Prelude {
     Address,
     /// Its robots.txt.
     Robots,
-    /// It is being asked.
+    /// Its address, which is being asked for.
+    Locating,
+    /// Its robots.txt, which is being asked for.
     Asking,
     /// Nothing.
     Done,
@@ -85,8 +93,10 @@ impl Host {
             missed: None,
             prelude: Prelude::Done,
             obeys: false,
+            rules: None,
             parked: 0,
             wants: false,
+            wants_now: false,
             place: Place::Out,
             questions: VecDeque::new(),
             urgent: VecDeque::new(),
@@ -106,6 +116,11 @@ impl Host {
         } else {
             self.urgent.push_front(ticket);
         }
+    }
+
+    /// What has to be known next, when its address is known.
+    pub(super) fn after_address(&self) -> Prelude {
+        if self.obeys && self.rules.is_none() { Prelude::Robots } else { Prelude::Done }
     }
 
     /// Queues a robots.txt that is due at an instant.
@@ -142,8 +157,10 @@ impl Host {
     /// When the next of what is queued is due, `now` at the earliest; `None` with an empty queue.
     pub(super) fn due_at(&self, now: Instant) -> Option<Instant> {
         let question = self.questions.iter().map(|(at, _)| *at).min();
-        if self.prelude == Prelude::Asking {
-            return question.map(|at| at.max(now));
+        match self.prelude {
+            Prelude::Locating => return None,
+            Prelude::Asking => return question.map(|at| at.max(now)),
+            Prelude::Address | Prelude::Robots | Prelude::Done => {}
         }
         if !self.urgent.is_empty() || !self.fresh.is_empty() {
             return Some(now);
@@ -161,7 +178,8 @@ impl Host {
     /// The first URL of what is queued, and the listed one that it belongs to.
     pub(super) fn first_urls(&self) -> Option<(&url::Url, &url::Url)> {
         let delayed = || self.delayed.peek().map(|Reverse(first)| &first.ticket);
-        let (url, target) = match (self.urgent.front(), self.fresh.front()) {
+        let first = self.questions.front().map(|(_, ticket)| ticket).or(self.urgent.front());
+        let (url, target) = match (first, self.fresh.front()) {
             (Some(ticket), _) => (Some(&ticket.url), &ticket.target),
             (None, Some(target)) => (None, target),
             (None, None) => delayed().map(|ticket| (Some(&ticket.url), &ticket.target))?,

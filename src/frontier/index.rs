@@ -1,6 +1,6 @@
 //! Which hosts are in sight, and where each stands: ready, waiting, fading, or out of all indexes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::time::Instant;
 
@@ -27,7 +27,7 @@ pub(super) struct Group {
     /// Hosts that share it.
     members: usize,
     /// Those of them that found no room.
-    blocked: Vec<usize>,
+    blocked: VecDeque<usize>,
 }
 
 impl Groups {
@@ -45,7 +45,7 @@ impl Groups {
             self.get_mut(id).members += 1;
             return id;
         }
-        let group = Some(Group { key: key.into(), limits: limits(), members: 1, blocked: Vec::new() });
+        let group = Some(Group { key: key.into(), limits: limits(), members: 1, blocked: VecDeque::new() });
         let id = self.free.pop().unwrap_or(self.all.len());
         if id == self.all.len() {
             self.all.push(group);
@@ -101,10 +101,10 @@ impl Frontier {
         host.turn = self.turn;
         self.turn += 1;
         host.obeys = rule.robots.unwrap_or(self.settings.robots) == robots::Mode::Always;
+        host.rules = if host.obeys { self.shelf.get(&key) } else { None };
         host.prelude = match self.settings.limit_by {
             LimitBy::Ip => Prelude::Address,
-            _ if host.obeys && !self.shelf.has(&key) => Prelude::Robots,
-            _ => Prelude::Done,
+            _ => host.after_address(),
         };
         let id = self.free.pop().unwrap_or(self.hosts.len());
         if id == self.hosts.len() {
@@ -116,9 +116,7 @@ impl Frontier {
         if self.settings.limit_by == LimitBy::Site {
             self.join(id, limit_by::site(url), now);
         }
-        if self.host(id).prelude == Prelude::Done {
-            self.obey_delay(id, now);
-        }
+        self.obey_delay(id, false, now);
         id
     }
 
@@ -172,11 +170,21 @@ impl Frontier {
 
     /// Places the hosts anew that found no room in a group.
     pub(super) fn unblock(&mut self, group: usize, now: Instant) {
-        // It may be gone with its last member.
-        let blocked = self.groups.all[group].as_mut().map(|group| std::mem::take(&mut group.blocked));
-        for blocked in blocked.into_iter().flatten() {
-            self.host(blocked).is_blocked = false;
-            self.place(blocked, now);
+        // It may be gone with its last member. No more of them are looked at than there is room for.
+        let Some((blocked, mut room)) = self.groups.all[group].as_ref().map(|it| (it.blocked.len(), it.limits.room())) else {
+            return;
+        };
+        for _ in 0..blocked {
+            if room == 0 {
+                break;
+            }
+            let Some(id) = self.groups.get_mut(group).blocked.pop_front() else { break };
+            self.host(id).is_blocked = false;
+            self.place(id, now);
+            room -= usize::from(self.hosts[id].as_ref().is_some_and(|host| !host.is_blocked));
+            if self.groups.all[group].is_none() {
+                return;
+            }
         }
     }
 
@@ -214,7 +222,7 @@ impl Frontier {
         let (is_busy, is_probing) = (host.in_flight > 0, host.breaker.way(now) == Way::Probing);
         let needs_budget = host.needs_budget();
         let Some(due) = host.due_at(now) else {
-            let is_kept = is_busy || host.parked > 0 || host.prelude == Prelude::Asking;
+            let is_kept = is_busy || host.parked > 0 || matches!(host.prelude, Prelude::Locating | Prelude::Asking);
             return if is_kept { Place::Out } else { Place::Fading(self.forgotten_at(id, now)) };
         };
         // Its address is asked for again only when nothing counts for the old one any more.
@@ -246,7 +254,7 @@ impl Frontier {
         let host = self.host(id);
         if let (Some(group), false) = (host.group, host.is_blocked) {
             host.is_blocked = true;
-            self.groups.get_mut(group).blocked.push(id);
+            self.groups.get_mut(group).blocked.push_back(id);
         }
     }
 
@@ -260,6 +268,9 @@ impl Frontier {
         if let Some(host) = self.hosts[id].take() {
             self.by_key.remove(&host.key);
             self.free.push(id);
+            if let Some(rules) = host.rules {
+                self.shelf.part(&rules);
+            }
             if let Some(group) = host.group {
                 self.leave(id, group, host.is_blocked);
             }

@@ -74,9 +74,15 @@ impl Limits {
         }
     }
 
+    /// How many more requests may be in flight.
+    pub(super) fn room(&self) -> usize {
+        let adapted = self.adapt.as_ref().map_or(usize::MAX, Adapt::most_in_flight);
+        self.per_host.min(adapted).saturating_sub(self.in_flight)
+    }
+
     /// Whether one more request may be in flight.
     pub(super) fn has_room(&self) -> bool {
-        self.in_flight < self.per_host && self.adapt.as_ref().is_none_or(|adapt| self.in_flight < adapt.most_in_flight())
+        self.room() > 0
     }
 
     /// Whether one more would be more than it has earned.
@@ -133,6 +139,9 @@ impl Limits {
     pub(super) fn settle(&mut self, signal: Option<Signal>, latency: Duration, now: Instant) -> Option<Change> {
         self.in_flight -= 1;
         self.heard_at = now;
+        if self.given_per_host().is_some() {
+            self.others_until = now; // a place is free that others may have had to be waited for
+        }
         match signal? {
             Signal::Answered | Signal::Refused => self.trust = self.trust.saturating_add(1),
             Signal::TimedOut | Signal::Unknown => self.trust = (self.trust / 2).max(self.first_trust),
@@ -141,9 +150,12 @@ impl Limits {
     }
 
     /// One rate more, which the host itself asks for.
-    pub(super) fn slow_down(&mut self, rate: Rate, now: Instant) {
+    pub(super) fn slow_down(&mut self, rate: Rate, has_gone: bool, now: Instant) {
+        if self.own_delay.is_some_and(|own| own.period() >= rate.period()) {
+            return;
+        }
         self.own_delay = Some(rate);
-        self.pace.add(rate, now);
+        self.pace.add(rate, has_gone, now);
     }
 
     /// The server asked to be left alone; `wait` is what is obeyed of it. Answers whether that is news.

@@ -201,9 +201,11 @@ impl Frontier {
                 return None;
             }
         }
+        if self.host(id).prelude == Prelude::Address {
+            return Some(self.ask(id, now));
+        }
         let mut ticket = match self.host(id).pop_question(now) {
             Some(question) => question,
-            None if self.host(id).prelude == Prelude::Address => return Some(self.ask(id, now)),
             None if self.host(id).prelude == Prelude::Robots => {
                 if let Err(until) = self.pass(id, gate) {
                     self.hold(id, until, now);
@@ -213,6 +215,7 @@ impl Frontier {
             }
             None => self.pop(id, now)?,
         };
+        self.want(id);
         if let Err(reason) = self.may_fetch(&ticket) {
             ticket.attempts -= u32::from(ticket.hops.is_empty()); // none was made
             self.refuse_begun(ticket, crate::model::ErrorKind::Robots, &reason);
@@ -228,8 +231,8 @@ impl Frontier {
         let host = self.host(id);
         ticket.is_probe = host.breaker.start(now);
         ticket.is_last = is_crowded && host.is_empty();
-        self.want(id);
-        self.start(id, ticket.is_charged && ticket.hops.is_empty(), now);
+        let begins = ticket.hops.is_empty() && !ticket.renewed && ticket.starved == 0;
+        self.start(id, ticket.is_charged && begins, now);
         Some(ticket)
     }
 

@@ -14,9 +14,9 @@ use crate::policy::breaker::{self, Turn, Way};
 use crate::policy::{LimitBy, Verdict};
 
 /// How long nothing starts when the system had no descriptor or port left: connections that idle are closed after seconds.
-const STARVED_PAUSE: Duration = Duration::from_millis(250);
+pub(super) const STARVED_PAUSE: Duration = Duration::from_millis(250);
 /// How often one request waits for that. When half a minute has made no room the run is not going to.
-const MAX_STARVED: u32 = 120;
+pub(super) const MAX_STARVED: u32 = 120;
 /// How often a target comes back later at the server's wish before that counts as an attempt that failed.
 const MAX_POSTPONED: u32 = 10;
 
@@ -42,11 +42,13 @@ impl Frontier {
             }
         };
         self.held -= usize::from(is_target && record.is_some());
-        let host = self.host(id);
+        // What was heard may have let it be forgotten.
+        let Some(host) = self.hosts[id].as_ref() else { return record };
         let (group, has_more) = (host.group, !host.is_empty() || host.parked > 0);
         if has_answered && has_more {
             self.earned_at = now;
         }
+        self.want(id);
         self.place(id, now);
         if let Some(group) = group {
             self.unblock(group, now);
@@ -91,7 +93,7 @@ impl Frontier {
     /// Learns whether the host can be reached.
     fn reach(&mut self, done: &Done, now: Instant) {
         let (id, was_probe) = (done.ticket.host, done.ticket.is_probe);
-        let (give_up, backoff, most) = (self.settings.give_up, self.settings.retry.backoff, self.settings.retry.max_wait);
+        let (give_up, backoff) = (self.settings.give_up, self.settings.retry.backoff);
         let may_move = self.settings.limit_by == LimitBy::Ip;
         let host = self.host(id);
         if let Outcome::Failed(Failure { status: None, .. }) = &done.outcome
@@ -103,7 +105,7 @@ impl Frontier {
         }
         let turn = match &done.outcome {
             Outcome::Failed(failure) if breaker::is_miss(failure) => {
-                let turn = host.breaker.missed(was_probe, give_up, backoff, most, now);
+                let turn = host.breaker.missed(was_probe, give_up, backoff, now);
                 if turn.is_some() {
                     host.missed = Some(failure.to_string().into());
                 }

@@ -21,12 +21,8 @@ impl Shelf {
     /// What a host costs beside its rules: its name twice, and its place in both collections.
     const HOST: usize = 128;
 
-    pub(super) fn has(&self, host: &str) -> bool {
-        self.rules.contains_key(host)
-    }
-
-    pub(super) fn get(&self, host: &str) -> Option<&Rules> {
-        self.rules.get(host).map(|rules| &**rules)
+    pub(super) fn get(&self, host: &str) -> Option<Arc<Rules>> {
+        self.rules.get(host).map(Arc::clone)
     }
 
     pub(super) fn put(&mut self, host: &str, rules: Rules) {
@@ -58,8 +54,8 @@ impl Shelf {
         rules
     }
 
-    /// Forgets rules that a host had, if it was the last one.
-    fn part(&mut self, rules: &Arc<Rules>) {
+    /// Forgets rules that a host had, on the shelf or in sight, if it was the last one.
+    pub(super) fn part(&mut self, rules: &Arc<Rules>) {
         if Arc::strong_count(rules) == 2 {
             self.different.remove(&**rules);
             self.weight -= rules.weight();
@@ -91,6 +87,6 @@ mod tests {
         let long = "x".repeat(400 << 10);
         (0..100).for_each(|host| shelf.put(&format!("h{host}"), rules(&format!("{long}{host}"))));
         assert!(shelf.weight <= Shelf::MOST && shelf.different.len() == shelf.rules.len());
-        assert!(shelf.has("h99") && shelf.get("h99").is_some() && !shelf.has("h0"));
+        assert!(shelf.get("h99").is_some() && shelf.get("h0").is_none());
     }
 }

@@ -8,8 +8,12 @@ use super::Frontier;
 use super::limits::Limits;
 use crate::model::Target;
 
-/// So many hosts with something queued are kept in sight at most while the list is read on: some 20 MB.
+/// So many hosts with something queued are kept in sight at most while the list is read on: some 20 MB, and as much again for what they
+/// have in memory.
 const MOST_HOSTS: usize = 1 << 15;
+
+/// So many records of targets that were not fetched wait to be taken, before more parked ones are.
+const MOST_REFUSED: usize = 256;
 
 impl Frontier {
     /// Whether the window is full: nothing more is to be pushed until something settled, unless it [is hungry](Self::is_hungry).
@@ -22,7 +26,7 @@ impl Frontier {
     pub fn is_hungry(&mut self, now: Instant) -> bool {
         self.wake(now);
         let may_go = self.ready.first().is_some_and(|(is_bold, ..)| !is_bold || self.patience() > now);
-        !may_go && self.by_key.len() < MOST_HOSTS && self.resume_at <= now && self.run.next_at(now) <= now
+        !may_go && self.hosts_at_work() < MOST_HOSTS && self.resume_at <= now && self.run.next_at(now) <= now
     }
 
     /// Until when the bold hosts that are ready, or the first few of them, may be expected to earn their places.
@@ -41,7 +45,7 @@ impl Frontier {
         let keep = match self.keep {
             Some(1) => return Vec::new(),
             Some(keep) => keep / 2,
-            None => self.settings.window / 2 / self.by_key.len().max(1),
+            None => self.settings.window / 2 / self.hosts_at_work().max(1),
         };
         let keep = keep.max(1);
         self.keep = Some(keep);
@@ -58,17 +62,31 @@ impl Frontier {
         surplus
     }
 
+    /// Hosts that have something queued or in flight.
+    fn hosts_at_work(&self) -> usize {
+        self.by_key.len() - self.fading.len()
+    }
+
     /// A host that wants its parked targets back, and how many of them. It is named once, until [`unpark`](Self::unpark) answers.
     pub fn wanted(&mut self) -> Option<(usize, usize)> {
-        let id = self.wanting.0.pop_front().or_else(|| if self.is_full() { None } else { self.wanting.1.pop_front() })?;
-        Some((id, self.keep.unwrap_or(self.settings.window / 4).clamp(1, 64)))
+        // Those of a host that was given up come back as records: not faster than these are taken.
+        if self.refused.len() >= MOST_REFUSED {
+            return None;
+        }
+        loop {
+            let id = self.wanting.0.pop_front().or_else(|| if self.is_full() { None } else { self.wanting.1.pop_front() })?;
+            // One that has nothing left at all is named in both.
+            if self.hosts[id].as_ref().is_some_and(|host| host.wants) {
+                return Some((id, self.keep.unwrap_or(self.settings.window / 4).clamp(1, 64)));
+            }
+        }
     }
 
     /// Takes parked targets back, in the order in which they were handed out. None although there should be some: they are lost.
     pub fn unpark(&mut self, id: usize, targets: Vec<Target>, now: Instant) {
         let count = targets.len() as u64;
         let host = self.host(id);
-        host.wants = false;
+        (host.wants, host.wants_now) = (false, false);
         host.parked -= count;
         self.parked -= count;
         let is_given_up = self.host(id).breaker.way(now) == crate::policy::breaker::Way::GivenUp;
@@ -100,10 +118,15 @@ impl Frontier {
     /// Notes that a host has no fresh targets left in memory and some that are parked.
     pub(super) fn want(&mut self, id: usize) {
         let host = self.host(id);
-        if host.parked > 0 && !host.wants && host.fresh.is_empty() {
-            host.wants = true;
-            let is_urgent = host.is_empty();
-            if is_urgent { self.wanting.0.push_back(id) } else { self.wanting.1.push_back(id) }
+        if host.parked == 0 || !host.fresh.is_empty() {
+            return;
         }
+        let is_urgent = host.is_empty();
+        if is_urgent && !std::mem::replace(&mut host.wants_now, true) {
+            self.wanting.0.push_back(id);
+        } else if !is_urgent && !host.wants {
+            self.wanting.1.push_back(id);
+        }
+        self.host(id).wants = true;
     }
 }

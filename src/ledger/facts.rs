@@ -8,8 +8,8 @@ use super::{DAY, HOUR, Known, PRUNED, Robots, time};
 const RATE_KEPT: i64 = 7 * DAY;
 /// How long a robots.txt may be used (RFC 9309, section 2.4).
 const ROBOTS_KEPT: i64 = DAY;
-/// How much of a robots.txt is kept; RFC 9309 asks for 500 KiB at least.
-const ROBOTS_MOST: usize = 512_000;
+/// How much of a robots.txt is kept: what counts of it, and one byte more that tells that it goes on.
+const ROBOTS_MOST: usize = crate::policy::robots::MAX_BYTES + 1;
 /// For how long a host is left alone at most.
 const HELD_OFF: i64 = DAY;
 
@@ -19,30 +19,35 @@ fn is_fresh(then: i64, kept: i64, now: i64) -> bool {
     then > now.saturating_sub(kept) && then <= now.saturating_add(HOUR)
 }
 
+/// As much of a wait as is heeded, from when the host was seen the last time.
+fn heeded(until: i64, seen: i64, heed: i64) -> i64 {
+    until.min(seen.saturating_add(heed))
+}
+
 /// A time to wait for, if it is to come and can have been meant.
 fn ahead(until: i64, now: i64) -> Option<i64> {
     (until > now && until <= now.saturating_add(HELD_OFF + HOUR)).then_some(until)
 }
 
-pub(super) fn known(file: &Connection, key: &str, now: i64) -> rusqlite::Result<Option<Known>> {
+pub(super) fn known(file: &Connection, key: &str, heed: i64, now: i64) -> rusqlite::Result<Option<Known>> {
     let mut query = file.prepare_cached("SELECT seen, not_before, rate FROM host WHERE key = ?")?;
     let row = query.query_row([key], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?, row.get::<_, Option<f64>>(2)?))).optional()?;
     Ok(row.and_then(|(seen, not_before, rate)| {
-        let not_before = ahead(not_before, now).map(time);
+        let not_before = ahead(heeded(not_before, seen, heed), now).map(time);
         let rate = rate.filter(|rate| is_fresh(seen, RATE_KEPT, now) && rate.is_finite() && *rate > 0.0);
         (not_before.is_some() || rate.is_some()).then_some(Known { not_before, rate })
     }))
 }
 
 /// Until when the host asked to be left alone; a time that has passed if it did not.
-pub(super) fn not_before(file: &Connection, key: &str, now: i64) -> rusqlite::Result<i64> {
-    let mut query = file.prepare_cached("SELECT not_before FROM host WHERE key = ?")?;
-    let until = query.query_row([key], |row| row.get(0)).optional()?;
+pub(super) fn not_before(file: &Connection, key: &str, heed: i64, now: i64) -> rusqlite::Result<i64> {
+    let mut query = file.prepare_cached("SELECT not_before, seen FROM host WHERE key = ?")?;
+    let until = query.query_row([key], |row| Ok(heeded(row.get(0)?, row.get(1)?, heed))).optional()?;
     Ok(until.and_then(|until| ahead(until, now)).unwrap_or(0))
 }
 
 pub(super) fn hold_off(file: &Connection, key: &str, until: i64, now: i64) -> rusqlite::Result<()> {
-    let until = until.min(now.saturating_add(HELD_OFF)).max(not_before(file, key, now)?);
+    let until = until.min(now.saturating_add(HELD_OFF)).max(not_before(file, key, i64::MAX, now)?);
     let sql = "INSERT INTO host (key, seen, not_before) VALUES (?, ?, ?)
                ON CONFLICT DO UPDATE SET seen = excluded.seen, not_before = excluded.not_before";
     file.prepare_cached(sql)?.execute(params![key, now, until])?;

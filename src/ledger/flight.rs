@@ -114,6 +114,12 @@ impl Flight {
         Ok(())
     }
 
+    /// Writes down everything that this run has, and nothing that it had.
+    pub(super) fn tell_all(&self, file: &Connection) -> rusqlite::Result<()> {
+        file.execute("DELETE FROM flight WHERE run = ? AND key <> ''", [self.run])?;
+        self.counts.iter().try_for_each(|(key, count)| self.tell(file, key, *count))
+    }
+
     /// Forgets the runs that have died.
     pub(super) fn prune(&self, file: &Connection) -> rusqlite::Result<()> {
         let sql = format!("SELECT DISTINCT run, 0 FROM flight WHERE run <> ? LIMIT {}", super::PRUNED);

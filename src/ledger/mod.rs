@@ -64,6 +64,10 @@ pub struct Ledger {
     run: i64,
     keeper: Keeper,
     flight: Flight,
+    /// The longest wish of a host to be left alone that is heeded.
+    heed: i64,
+    /// Something of what is in flight could not be written down.
+    is_behind: bool,
 }
 
 /// What is known of a host.
@@ -92,17 +96,24 @@ impl Ledger {
     /// It cannot be opened, made or written, it is locked, or it is not a file of this program and version.
     pub fn open(path: &Path, now: SystemTime) -> Result<Self, Error> {
         let run = i64::from_ne_bytes(fastrand::u64(1..).to_ne_bytes());
-        let mut ledger = Self { run, keeper: Keeper::open(path)?, flight: Flight::new(path, run) };
+        let mut ledger =
+            Self { run, keeper: Keeper::open(path)?, flight: Flight::new(path, run), heed: i64::MAX, is_behind: false };
         ledger.prune(now);
         ledger.keeper.hurry();
         Ok(ledger)
     }
 
+    /// Heeds the wishes of hosts to be left alone only so far, from when they were seen. Without it, for a day.
+    #[must_use]
+    pub fn heeding(self, most: Duration) -> Self {
+        Self { heed: i64::try_from(most.as_nanos()).unwrap_or(i64::MAX), ..self }
+    }
+
     /// What is known of a host and has not expired.
     #[must_use]
     pub fn known(&mut self, key: &str, now: SystemTime) -> Option<Known> {
-        let at = nanos(now);
-        self.keeper.with(at, |store| facts::known(store.read(), key, at)).flatten()
+        let (at, heed) = (nanos(now), self.heed);
+        self.keeper.with(at, |store| facts::known(store.read(), key, heed, at)).flatten()
     }
 
     /// Draws one token from each of the host's rates, for a request that starts now: all at once or none, over all runs that
@@ -111,9 +122,9 @@ impl Ledger {
     /// # Errors
     /// Not yet: the time to ask again. A slot is kept for this run from then on, for a quarter of a second.
     pub fn reserve(&mut self, key: &str, rates: &[Rate], burst: NonZeroU32, now: SystemTime) -> Result<(), SystemTime> {
-        let (at, run) = (nanos(now), self.run);
+        let (at, run, heed) = (nanos(now), self.run, self.heed);
         let later = self.keeper.write(at, |file| {
-            let not_before = facts::not_before(file, key, at)?;
+            let not_before = facts::not_before(file, key, heed, at)?;
             turn::reserve(file, (run, key), rates, burst, (not_before, at))
         });
         later.flatten().map_or(Ok(()), |later| Err(time(later)))
@@ -167,8 +178,11 @@ impl Ledger {
     /// A request that was counted by [`enter`](Self::enter) has ended.
     pub fn leave(&mut self, key: &str, now: SystemTime) {
         let count = self.flight.count(key, false);
-        let flight = &self.flight;
-        self.keeper.write(nanos(now), |file| flight.tell(file, key, count));
+        let (flight, is_behind) = (&self.flight, self.is_behind);
+        let told =
+            self.keeper.write(nanos(now), |file| if is_behind { flight.tell_all(file) } else { flight.tell(file, key, count) });
+        // What was not written down now is with the next one, so that no place stays taken for others.
+        self.is_behind = told.is_none();
     }
 
     /// Tells the other runs that this one is no longer at work, and forgets what has expired. A ledger that is only dropped is

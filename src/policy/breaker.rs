@@ -15,6 +15,10 @@ pub const FAILURES: u32 = 10;
 /// The first pause, in backoffs: longer than a hiccup that a retry gets over.
 const FIRST_PAUSE: u32 = 5;
 
+/// And not shorter than this, nor any pause longer than that.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_mins(5);
+
 /// A host stays given up for this long, so that a run of days meets it again.
 const GIVEN_UP_FOR: Duration = Duration::from_mins(10);
 
@@ -82,8 +86,8 @@ impl Breaker {
     #[must_use]
     pub fn forgotten_at(&self, now: Instant) -> Instant {
         match self.state {
-            State::GivenUp { until } => until.max(now),
-            _ => now,
+            State::GivenUp { until } | State::Open { until, .. } => until.max(now),
+            State::Closed { .. } | State::Probing { .. } => now,
         }
     }
 
@@ -116,15 +120,8 @@ impl Breaker {
         (!was_closed).then_some(Turn::Closed)
     }
 
-    /// An attempt failed to reach the host. `backoff` is the first wait of a retry, `most` the longest pause.
-    pub fn missed(
-        &mut self,
-        was_probe: bool,
-        give_up: NonZeroU32,
-        backoff: Duration,
-        most: Duration,
-        now: Instant,
-    ) -> Option<Turn> {
+    /// An attempt failed to reach the host. `backoff` is the first wait of a retry.
+    pub fn missed(&mut self, was_probe: bool, give_up: NonZeroU32, backoff: Duration, now: Instant) -> Option<Turn> {
         let probes = match self.state {
             State::Closed { failures } if failures + 1 < FAILURES => {
                 self.state = State::Closed { failures: failures + 1 };
@@ -139,16 +136,19 @@ impl Breaker {
             self.state = State::GivenUp { until: now + GIVEN_UP_FOR };
             return Some(Turn::GivenUp);
         }
-        let pause = backoff.saturating_mul(FIRST_PAUSE).saturating_mul(2_u32.saturating_pow(probes)).min(most);
+        let first = backoff.saturating_mul(FIRST_PAUSE).max(SHORTEST_PAUSE);
+        let pause = first.saturating_mul(2_u32.saturating_pow(probes)).min(LONGEST_PAUSE);
         self.state = State::Open { until: now + pause, probes };
         Some(Turn::Opened(pause))
     }
 }
 
-/// Whether a failure means that the host was not reached. A name that does not exist is no outage.
+/// Whether a failure means that the host was not reached. A name that does not exist is no outage, and a host whose pages end too
+/// late has answered.
 #[must_use]
 pub fn is_miss(failure: &Failure) -> bool {
-    matches!(failure.kind, ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Dns) && !failure.permanent
+    let is_miss = matches!(failure.kind, ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Dns);
+    is_miss && failure.status.is_none() && !failure.permanent
 }
 
 #[cfg(test)]
@@ -156,10 +156,9 @@ mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
-    const MOST: Duration = Duration::from_mins(5);
 
     fn miss(breaker: &mut Breaker, was_probe: bool, now: Instant) -> Option<Turn> {
-        breaker.missed(was_probe, NonZeroU32::new(3).unwrap(), SECOND, MOST, now)
+        breaker.missed(was_probe, NonZeroU32::new(3).unwrap(), SECOND, now)
     }
 
     fn opened(now: Instant) -> Breaker {
@@ -226,8 +225,9 @@ mod tests {
         let mut breaker = Breaker::default();
         for _ in 0..1000 {
             let was_probe = breaker.start(now);
-            let turn = breaker.missed(was_probe, NonZeroU32::MAX, Duration::MAX, MOST, now);
-            assert!(matches!(turn, None | Some(Turn::Opened(MOST))), "{turn:?}");
+            let backoff = if was_probe { Duration::MAX } else { Duration::ZERO };
+            let turn = breaker.missed(was_probe, NonZeroU32::MAX, backoff, now);
+            assert!(matches!(turn, None | Some(Turn::Opened(SHORTEST_PAUSE | LONGEST_PAUSE))), "{turn:?}");
         }
     }
 }

@@ -101,13 +101,14 @@ impl Pace {
         Self { burst, buckets: rates.iter().map(bucket).collect() }
     }
 
-    /// One rate more, of which a token has just been drawn.
-    pub fn add(&mut self, rate: Rate, now: Instant) {
+    /// One rate more, of which a token may just have been drawn.
+    pub fn add(&mut self, rate: Rate, is_drawn: bool, now: Instant) {
         let more = Self::new(&[rate], NonZeroU32::MIN, now);
-        more.take(now);
+        if is_drawn {
+            more.take(now);
+        }
         let buckets = std::mem::take(&mut self.buckets);
         self.buckets = buckets.into_iter().chain(more.buckets).collect();
-        self.burst = NonZeroU32::MIN;
     }
 
     /// The earliest instant, `now` or later, at which every bucket has a token. Draws nothing.
@@ -120,7 +121,9 @@ impl Pace {
     #[must_use]
     pub fn full_at(&self, now: Instant) -> Instant {
         self.at(now, |bucket| {
-            let check = bucket.check_key_n(&Draw::Look, self.burst).expect("the burst is what the bucket holds");
+            // One that was added holds a single token.
+            let check = bucket.check_key_n(&Draw::Look, self.burst).or_else(|_| bucket.check_key_n(&Draw::Look, NonZeroU32::MIN));
+            let check = check.expect("every bucket holds a token");
             check.err().map(|not| not.earliest_possible())
         })
     }

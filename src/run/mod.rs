@@ -80,6 +80,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let pin_addresses = plan.crawl.frontier.limit_by == LimitBy::Ip;
     let fetch = Fetcher::new(fetch::Settings { pin_addresses, ..plan.fetch })?;
     let ledger = plan.crawl.pace_state.as_deref().map(|path| Ledger::open(path, SystemTime::now())).transpose()?;
+    let ledger = ledger.map(|ledger| ledger.heeding(plan.crawl.frontier.retry.max_wait));
     let observe = Arc::new(Mutex::new(observe));
     let bound = plan.crawl.concurrency.saturating_mul(2).clamp(2, 1 << 16);
 

@@ -1,5 +1,6 @@
 //! The frontier against a simulated web: virtual time, no runtime.
 
+mod corners;
 mod fair;
 mod polite;
 mod simulation;

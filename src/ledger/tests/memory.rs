@@ -31,6 +31,19 @@ fn what_was_learned_is_known_to_the_next_run_and_expires() {
 }
 
 #[test]
+fn a_wish_is_heeded_only_as_far_as_this_run_heeds_wishes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("hosts.db");
+    let mut patient = open(&path, at(0.0));
+    patient.hold_off("a.example:80", at(36_000.0), at(0.0));
+    let mut hasty = open(&path, at(100.0)).heeding(Duration::from_mins(5));
+    assert_eq!(hasty.known("a.example:80", at(100.0)).unwrap().not_before, Some(at(300.0)));
+    assert_eq!(hasty.reserve("a.example:80", &[], NonZeroU32::MIN, at(100.0)), Err(at(300.0)));
+    assert_eq!(hasty.reserve("a.example:80", &[], NonZeroU32::MIN, at(301.0)), Ok(()));
+    assert!(patient.reserve("a.example:80", &[], NonZeroU32::MIN, at(301.0)).is_err());
+}
+
+#[test]
 fn a_robots_txt_is_kept_for_a_day() {
     let (_folder, path) = place();
     let mut run = open(&path, at(0.0));
@@ -43,7 +56,7 @@ fn a_robots_txt_is_kept_for_a_day() {
     let text = Some(b"User-agent: *\nDisallow: /x\n".to_vec());
     assert_eq!(next.robots("https://example.com", now), Some(Robots { text, fetched: at(0.0) }));
     assert_eq!(next.robots("https://none.example", now), Some(Robots { text: None, fetched: at(10.0) }));
-    assert_eq!(next.robots("https://huge.example", now).unwrap().text.unwrap().len(), 512_000);
+    assert_eq!(next.robots("https://huge.example", now).unwrap().text.unwrap().len(), 512_001);
     assert_eq!(next.robots("https://example.com", at(DAY)), None);
     assert_eq!(next.robots("https://unknown.example", now), None);
 }
