@@ -126,6 +126,7 @@ async fn run(
             exit = signals.next() => {
                 signal.get_or_insert(exit);
                 let how = match stopper.press() {
+                    Halt::Drain if grace.is_zero() => "what is in flight is left".to_owned(),
                     Halt::Drain => format!("requests in flight may take {grace:?} more; once more stops at once"),
                     _ => "at once".to_owned(),
                 };

@@ -34,7 +34,7 @@ pub(super) const LIMITS: Choices<LimitBy> = &[
 ];
 
 pub(super) const ROBOTS: Choices<robots::Mode> = &[
-    ("auto", robots::Mode::Auto, "Listed URLs are fetched, discovered ones obey"),
+    ("auto", robots::Mode::Auto, "Listed URLs, and where they redirect to, are fetched; discovered ones obey"),
     ("always", robots::Mode::Always, "All URLs obey"),
     ("never", robots::Mode::Never, "None does"),
 ];

@@ -89,7 +89,7 @@ fn most_first(items: impl Iterator<Item = (String, u64)>) -> String {
     items.into_iter().map(|(text, _)| text).collect::<Vec<_>>().join(", ")
 }
 
-/// So many hosts are named in the text; the JSON line names all.
+/// So many hosts are named in the text; the JSON line names up to a thousand.
 const MOST_SLOWED: usize = 5;
 
 /// The hosts whose answers changed their pace, the slowest first.
