@@ -101,7 +101,7 @@ pub(crate) struct Args {
     /// The longest wait before any attempt
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Retry")]
     pub(crate) max_backoff: Option<Duration>,
-    /// The most that a server's wish to be left alone is obeyed: Retry-After, RateLimit, X-RateLimit
+    /// The most that a server's wish to be left alone is obeyed: `Retry-After`, `RateLimit`, `X-RateLimit`
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Retry")]
     pub(crate) max_wait: Option<Duration>,
     /// Error kinds and statuses that are tried again, or none
