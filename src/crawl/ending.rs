@@ -10,6 +10,9 @@ use super::stop::Halt;
 use crate::fetch::Fetch;
 use crate::model::{Ended, News};
 
+/// So many hosts are named that must wait beyond the deadline.
+const MOST_NAMED: usize = 3;
+
 /// Why the loop ends before its work is done.
 pub(super) enum Cut {
     /// Nobody takes records any more.
@@ -86,10 +89,15 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
             && wake >= deadline
         {
             let census = self.frontier.census();
+            let now = Instant::now().into_std();
+            let waits = self.frontier.waits(now, MOST_NAMED).into_iter().map(|wait| {
+                let seconds = wait.until.map_or(0, |until| until.saturating_duration_since(now).as_secs());
+                format!("{} for {seconds}s more ({})", wait.host, wait.why)
+            });
+            let waits = waits.collect::<Vec<_>>().join(", ");
             tracing::warn!(
                 targets = census.held as u64 + census.parked,
-                hosts = census.waiting_hosts,
-                "ending before the deadline: all targets that are left must wait until after it"
+                "none of what is left may go before the deadline, so it is left now: {waits}"
             );
             self.drain(Ended::Deadline);
         }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Frontier;
 use super::event::{Event, What};
 use super::host::Prelude;
-use super::settle::{MAX_STARVED, STARVED_PAUSE};
+use super::settle::{MAX_POSTPONED, MAX_STARVED, STARVED_PAUSE};
 use crate::model::{Done, Outcome, Purpose, Target, Ticket};
 use crate::policy::breaker::Way;
 use crate::policy::robots::{self, Rules};
@@ -75,8 +75,15 @@ impl Frontier {
             }
             Outcome::Starved(_) if ticket.starved < MAX_STARVED => self.starve(ticket, now),
             Outcome::Stale(failure) | Outcome::Starved(failure) | Outcome::Failed(failure) => {
-                match self.settings.retry.verdict(&failure, ticket.attempts, self.random.f64()) {
+                let retry = &self.settings.retry;
+                match retry.verdict(&failure, ticket.attempts - ticket.postponed, self.random.f64()) {
                     Verdict::Again(wait) => {
+                        // As for a page: to come back at the server's wish is no failed attempt.
+                        let asked = retry.host_wait(&failure);
+                        let is_free =
+                            !asked.is_zero() && ticket.waited + asked < retry.max_wait && ticket.postponed < MAX_POSTPONED;
+                        ticket.postponed += u32::from(is_free);
+                        ticket.waited += asked;
                         ticket.attempts += 1;
                         self.again(ticket, now + wait, false, now);
                     }

@@ -44,7 +44,13 @@ impl Frontier {
     /// The name under which a URL's host is found: `host:port`.
     #[must_use]
     pub fn key_of(url: &Url) -> String {
-        format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
+        format!("{}:{}", Self::name_of(url), url.port_or_known_default().unwrap_or_default())
+    }
+
+    /// The name of a URL's host; the dot at its end says nothing.
+    pub(super) fn name_of(url: &Url) -> &str {
+        let name = url.host_str().unwrap_or_default();
+        name.strip_suffix('.').unwrap_or(name)
     }
 
     /// What the limits of a URL's host are called, as far as that is known without a question.

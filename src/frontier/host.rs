@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::limits::Limits;
 use crate::model::{Purpose, Target, Ticket};
@@ -191,6 +191,11 @@ impl Host {
     /// The first target that is due to be tried again, and whether that needs no budget.
     pub(super) fn due(&self, now: Instant) -> Option<bool> {
         self.delayed.peek().filter(|Reverse(first)| first.at <= now).map(|Reverse(first)| first.is_free)
+    }
+
+    /// Whether the first target that is tried again has been due for so long.
+    pub(super) fn has_waited(&self, most: Duration, now: Instant) -> bool {
+        self.delayed.peek().is_some_and(|Reverse(first)| now.saturating_duration_since(first.at) > most)
     }
 
     /// Takes the first target that is due to be tried again.

@@ -86,7 +86,7 @@ impl Frontier {
     /// The id of a URL's host, a new one where it is not in sight.
     pub(super) fn host_of(&mut self, url: &Url, now: Instant) -> usize {
         self.key.clear();
-        let (name, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+        let (name, port) = (Self::name_of(url), url.port_or_known_default().unwrap_or_default());
         write!(self.key, "{name}:{port}").expect("a String takes whatever is written");
         if let Some(id) = self.by_key.get(self.key.as_str()) {
             return *id;
@@ -235,7 +235,9 @@ impl Frontier {
         };
         let (in_flight, turn) = (host.in_flight, host.turn);
         let due = due.max(way);
-        let due = if needs_budget && due <= now && !self.budget.is_hopeless(now) { self.budget.next_at(now) } else { due };
+        let most = self.settings.retry.max_backoff;
+        let waits = needs_budget && due <= now && !self.host(id).has_waited(most, now) && !self.budget.is_hopeless(now);
+        let due = if waits { self.budget.next_at(now) } else { due };
         // A member of a group may have limits of its own beside the group's.
         let host = self.host(id);
         let own = host.group.map(|_| (host.limits.has_room(), host.limits.next_at(now)));

@@ -11,7 +11,7 @@ use crate::policy::{Adapt, HostRule, Pace, Rate};
 const UNKNOWN_SHARE: usize = 10;
 
 /// A host that answers earns its places quickly: the list is read on when it has been silent for so long.
-pub(super) const PATIENCE: Duration = Duration::from_millis(100);
+pub(super) const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What a host taught is kept for so long after it was heard of, though nothing is queued for it.
 const REMEMBERED: Duration = Duration::from_mins(10);
@@ -32,6 +32,10 @@ pub(super) struct Limits {
     pub(super) not_before: Instant,
     /// And with this header.
     pub(super) asked_by: Option<&'static str>,
+    /// It answered with something that was no refusal.
+    pub(super) has_answered: bool,
+    /// When it asked for the next request, whatever its answers taught: one may go then.
+    told: Option<Instant>,
     /// Other runs have what is left of its rates until then.
     pub(super) others_until: Instant,
     pub(super) pace: Pace,
@@ -66,6 +70,8 @@ impl Limits {
             heard_at: now,
             not_before: now,
             asked_by: None,
+            has_answered: false,
+            told: None,
             others_until: now,
             own_rates: (rates != settings.host_rps).then(|| rates.into()),
             own_delay: None,
@@ -103,6 +109,7 @@ impl Limits {
     /// The earliest instant, `now` or later, at which a request may start.
     pub(super) fn next_at(&self, now: Instant) -> Instant {
         let adapted = self.adapt.as_ref().map_or(now, |adapt| adapt.next_at(now));
+        let adapted = self.told.map_or(adapted, |told| adapted.min(told.max(now)));
         self.pace.next_at(now).max(self.not_before).max(self.others_until).max(adapted)
     }
 
@@ -129,6 +136,7 @@ impl Limits {
     /// A request starts.
     pub(super) fn start(&mut self, now: Instant) {
         self.in_flight += 1;
+        self.told = None;
         self.pace.take(now);
         if let Some(adapt) = &mut self.adapt {
             adapt.started(now);
@@ -142,6 +150,7 @@ impl Limits {
         if self.given_per_host().is_some() {
             self.others_until = now; // a place is free that others may have had to be waited for
         }
+        self.has_answered |= signal == Some(Signal::Answered);
         match signal? {
             Signal::Answered | Signal::Refused => self.trust = self.trust.saturating_add(1),
             Signal::TimedOut | Signal::Unknown => self.trust = (self.trust / 2).max(self.first_trust),
@@ -165,6 +174,7 @@ impl Limits {
         if is_news {
             self.not_before = until;
             self.asked_by = Some(asked.by);
+            self.told = Some(until);
         }
         is_news
     }

@@ -266,7 +266,9 @@ impl Frontier {
     fn pop(&mut self, id: usize, now: Instant) -> Option<Ticket> {
         let due = self.host(id).due(now);
         let has_budget = due.is_some_and(|is_free| is_free || self.budget.next_at(now) <= now);
-        if due.is_some() && !has_budget && self.budget.is_hopeless(now) {
+        let most = self.settings.retry.max_backoff;
+        let is_over = self.host(id).has_waited(most, now) || self.budget.is_hopeless(now);
+        if due.is_some() && !has_budget && is_over {
             let ticket = self.host(id).pop_delayed()?;
             self.retrying -= 1;
             self.refuse_retry(ticket);

@@ -56,7 +56,7 @@ impl Frontier {
     pub(super) fn refuse_retry(&mut self, ticket: Ticket) {
         self.held -= 1;
         let Some(past) = ticket.past.clone() else { return };
-        let reason = "not tried again: too many of the last requests were retries, and none of them helped (see --retry-budget)";
+        let reason = "not tried again: retries would have been more than their share of the requests (see --retry-budget)";
         let failure = Failure { message: format!("{}; {reason}", past.failure.message), ..past.failure };
         self.refused.push_back(failed(ticket, &failure, Some((past.spent, Timestamp(past.at)))));
     }

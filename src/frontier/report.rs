@@ -71,8 +71,8 @@ impl Frontier {
         }
         match host.due_at(now) {
             Some(due) if due == until => Why::Backoff,
-            _ if limits.next_at(now) == until => Why::Rate,
-            _ => Why::Budget,
+            _ if host.needs_budget() => Why::Budget,
+            _ => Why::Rate,
         }
     }
 

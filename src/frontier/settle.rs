@@ -18,7 +18,7 @@ pub(super) const STARVED_PAUSE: Duration = Duration::from_millis(250);
 /// How often one request waits for that. When half a minute has made no room the run is not going to.
 pub(super) const MAX_STARVED: u32 = 120;
 /// How often a target comes back later at the server's wish before that counts as an attempt that failed.
-const MAX_POSTPONED: u32 = 10;
+pub(super) const MAX_POSTPONED: u32 = 10;
 
 impl Frontier {
     /// Takes a used ticket back. `None`: it goes on as a redirect's next hop or is tried again later, or it was no target's.
@@ -222,6 +222,8 @@ impl Frontier {
 
     fn fail(&mut self, mut ticket: Ticket, failure: Failure, spent: Duration, at: SystemTime, now: Instant) -> Option<Record> {
         ticket.last_status = failure.status.or(ticket.last_status);
+        let limits = self.limits(ticket.host);
+        let answers = limits.adapt.is_some() && limits.has_answered;
         let retry = &self.settings.retry;
         match retry.verdict(&failure, ticket.attempts - ticket.postponed, self.random.f64()) {
             Verdict::GiveUp => {
@@ -231,9 +233,11 @@ impl Frontier {
                 Some(failed(ticket, &failure, Some((spent, Timestamp(at)))))
             }
             Verdict::Again(wait) => {
-                // To come back later because the server said so costs a target nothing, as long as that has an end.
+                // To come back later because the server said so costs a target nothing, as long as that has an end; nor does it where a
+                // host that answers others finds that this was too much at once.
                 let asked = retry.host_wait(&failure);
-                let is_free = !asked.is_zero() && ticket.waited + asked < retry.max_wait && ticket.postponed < MAX_POSTPONED;
+                let is_asked = !asked.is_zero() && ticket.waited + asked < retry.max_wait;
+                let is_free = (is_asked || (answers && failure.status == Some(429))) && ticket.postponed < MAX_POSTPONED;
                 if is_free {
                     ticket.postponed += 1;
                     ticket.waited += asked;

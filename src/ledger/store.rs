@@ -254,7 +254,10 @@ fn is_lock(cause: &rusqlite::Error) -> bool {
 /// it so, and the second must not take the first one's fresh file for it.
 fn move_aside(path: &Path, damaged: FileId, cause: &rusqlite::Error) -> Result<(), Error> {
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let to = with_suffix(path, ".corrupt");
+    // What was moved there before is not overwritten: it may be somebody's file that was named by mistake.
+    let names = (1..1000).map(|nth| if nth == 1 { ".corrupt".to_owned() } else { format!(".corrupt-{nth}") });
+    let free = names.map(|suffix| with_suffix(path, &suffix)).find(|to| !to.exists());
+    let to = free.unwrap_or_else(|| with_suffix(path, ".corrupt"));
     let failed = |source| Error::Aside { path: path.clone(), to: to.clone(), source };
     // The lock is held for two system calls, so others' is worth a few turns. If it is not another run's, it is a good reason
     // to leave the file where it is.

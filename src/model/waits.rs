@@ -83,7 +83,7 @@ impl fmt::Display for Why {
             Self::RunRate => "--rps",
             Self::Asked(header) => header,
             Self::Backoff => "backoff",
-            Self::Circuit => "given up for now",
+            Self::Circuit => "it could not be reached",
             Self::Robots => "its robots.txt",
             Self::Adaptive => "slowed down for its answers",
             Self::Budget => "the retry budget",

@@ -40,6 +40,10 @@ const FIELDS: [Fields; 3] = [
 /// ```
 #[must_use]
 pub fn asked(status: u16, headers: &HeaderMap, now: SystemTime) -> Option<Asked> {
+    // A date is meant by the server's own clock.
+    let date =
+        headers.get(header::DATE).and_then(|date| date.to_str().ok()).and_then(|date| httpdate::parse_http_date(date).ok());
+    let now = date.unwrap_or(now);
     let is_refusal = matches!(status, 429 | 503);
     let retry = refusal(headers, now).filter(|_| status >= 400).map(|wait| Asked { wait, by: RETRY_AFTER });
     let quotas =

@@ -105,10 +105,27 @@ fn sink(args: &Args, plan: &mut Plan) {
     sink.terminal = matches!(sink.to, Destination::Stdout) && io::stdout().is_terminal();
 }
 
-/// Refuses to write the records over the list that they come from.
+/// A file, whatever it is called.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()))
+}
+
+/// Refuses to write the records over the list that they come from, or what is kept of hosts over either.
 fn not_onto_itself(plan: &Plan) -> anyhow::Result<()> {
+    if let Some(state) = plan.crawl.pace_state.as_deref()
+        && let Some(kept) = identity(state)
+    {
+        let inputs = plan
+            .source
+            .inputs
+            .iter()
+            .filter_map(|input| if let Origin::File(file) = input { Some(file.as_path()) } else { None });
+        let output = if let Destination::File(file) = &plan.sink.to { Some(file.as_path()) } else { None };
+        if inputs.chain(output).any(|other| identity(other) == Some(kept)) {
+            bail!("{} is the input or the output: --pace-state needs a file of its own", state.display());
+        }
+    }
     let Destination::File(output) = &plan.sink.to else { return Ok(()) };
-    let identity = |path: &Path| path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()));
     let Some(written) = identity(output) else { return Ok(()) };
     for input in &plan.source.inputs {
         if let Origin::File(read) = input

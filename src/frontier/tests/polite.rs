@@ -95,6 +95,38 @@ fn to_come_back_later_at_the_servers_wish_is_no_failed_attempt_and_yet_has_an_en
 }
 
 #[test]
+fn a_429_of_a_host_that_answers_others_costs_a_target_nothing() {
+    let list = urls(&[("a.example", 50)]);
+    let mut seen = 0;
+    let run = simulate(quick(), 1, &list, &mut |ticket| {
+        seen += 1;
+        let is_late = ticket.target.index == 50 && ticket.attempts <= 8;
+        (MS, if is_late { status(429) } else { page() })
+    });
+    assert!(seen > 50 && run.records.iter().all(|record| record.error.is_none()), "{:?}", kinds(&run));
+}
+
+#[test]
+fn whatever_its_answers_taught_one_request_goes_when_the_host_said_so() {
+    let run = simulate(quick(), 5, &urls(&[("a.example", 3)]), &mut |_| (MS, busy(1)));
+    let starts: Vec<_> = of(&run, "a.example").collect();
+    let longest = starts.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(longest < Duration::from_secs(3), "{longest:?}");
+}
+
+#[test]
+fn a_retry_waits_for_room_no_longer_than_the_longest_backoff() {
+    let retry = retry::Settings { backoff: 100 * MS, max_backoff: Duration::from_secs(5), ..retry::Settings::default() };
+    let mut count = 0;
+    let run = simulate(Settings { retry, ..quick() }, 20, &urls(&[("a.example", 1000)]), &mut |ticket| {
+        count += 1;
+        (20 * MS, if (ticket.target.index + count) % 5 < 3 { status(500) } else { page() })
+    });
+    assert!(run.end - run.epoch < Duration::from_secs(20), "{:?}", run.end - run.epoch);
+    assert_eq!(run.records.len(), 1000);
+}
+
+#[test]
 fn a_page_that_was_the_last_one_allowed_holds_the_host_too() {
     let now = Instant::now();
     let mut frontier = Frontier::new(quick(), now);

@@ -55,7 +55,8 @@ fn what_is_no_database_is_moved_aside_whole_and_a_fresh_one_begun() {
         fs::write(&path, bytes).unwrap();
         let mut run = open(&path, at(0.0));
         assert!(works(&mut run, at(0.0)));
-        assert_eq!(fs::read(corrupt(&path)).unwrap(), bytes);
+        assert_eq!(fs::read(with_suffix(&path, ".corrupt-2")).unwrap(), bytes);
+        assert_eq!(fs::read(corrupt(&path)).unwrap(), b"an older one", "nothing is overwritten");
     }
 }
 

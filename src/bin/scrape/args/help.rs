@@ -88,7 +88,7 @@ fn after_help() -> String {
          INT, TERM, HUP  stop: the first lets what is in flight finish, the second stops at once\n  \
          USR1            says on stderr what the run waits for, with every request in flight\n\n\
          Times are written 500ms, 10s, 2m, 1h; a bare number is seconds.\n\
-         The list is streamed: at most {} targets (or twice the concurrency) are\nlooked ahead, and with --ordered at most {} records are held back.\n\n\
+         The list is streamed: at most {} targets (or twice the concurrency) are\nkept in memory, what waits beyond\nthat in a temporary file (TMPDIR), and with --ordered at most {} records are held back.\n\n\
          {SETTINGS}\n\
          Examples:\n  \
          scrape urls.txt --concurrency 20 --rps 5\n  \

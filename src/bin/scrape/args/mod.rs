@@ -41,7 +41,7 @@ pub(crate) struct Args {
     /// Expand {a,b} and [1-100] in files too, as URL arguments always do
     #[arg(long, help_heading = "Input")]
     pub(crate) glob: bool,
-    /// Fetch each URL once, however often it is listed (about 32 bytes of memory a URL)
+    /// Fetch each URL once, however often it is listed (about 48 bytes of memory a URL)
     #[arg(long, help_heading = "Input")]
     pub(crate) unique: bool,
     /// Stop reading after this many targets
@@ -72,7 +72,7 @@ pub(crate) struct Args {
     /// Whose robots.txt is obeyed
     #[arg(long, value_name = "WHEN", value_parser = choice(ROBOTS), help_heading = "Pace")]
     pub(crate) robots: Option<robots::Mode>,
-    /// Keep what is learned of hosts in this file, for the next run and for runs at the same time
+    /// Keep what is learned of hosts in this file, for the next run, and share their rates with runs at the same time (but not --rps)
     #[arg(long, value_name = "FILE", help_heading = "Pace")]
     pub(crate) pace_state: Option<PathBuf>,
 
@@ -107,7 +107,7 @@ pub(crate) struct Args {
     /// Error kinds and statuses that are tried again, or none
     #[arg(long, value_name = "LIST", help_heading = "Retry")]
     pub(crate) retry_on: Option<RetryOn>,
-    /// The share of all requests that may be retries: 20%, 0.2, or none for no bound
+    /// The share of all requests that may be retries in vain: 20%, 0.2, or none for no bound
     #[arg(long, value_name = "SHARE", help_heading = "Retry")]
     pub(crate) retry_budget: Option<Share>,
     /// Give a host up when it could not be reached and so many probes were in vain too

@@ -84,7 +84,7 @@ fn a_wait_for_a_turn_says_until_when() {
     assert_eq!(says(two), "waiting 0s: 2 hosts until 14:03:20Z, in 37s");
     let late = Some(clock.now + Duration::from_hours(48));
     let late = HostWait { until: late, queued: 1, ..host(clock, Why::Circuit) };
-    assert_eq!(host_text(&late, clock), "shop.example for 2days (given up for now, 1 target)");
+    assert_eq!(host_text(&late, clock), "shop.example for 2days (it could not be reached, 1 target)");
     let open = HostWait { until: None, ..host(clock, Why::Robots) };
     assert_eq!(host_text(&open, clock), "shop.example (its robots.txt, 37 targets)");
 }
