@@ -12,6 +12,10 @@ use crate::model::{Read, Target};
 /// to the host that the list begins with.
 const GATHER: Duration = Duration::from_millis(100);
 
+/// A list that is not at its end is expected to go on for so long after its last target. Longer than it takes the frontier to be hungry:
+/// until then nothing more is taken from a list that is at hand.
+const EXPECTED: Duration = Duration::from_millis(400);
+
 /// Targets on their way in.
 #[derive(Debug)]
 pub(super) struct Intake {
@@ -65,7 +69,7 @@ impl Intake {
 
     /// Until when the source, whose list is not at its end, is expected to hand over more.
     pub(super) fn expected_until(&self) -> Option<Instant> {
-        self.may_read_on().then(|| self.came_at + GATHER)
+        self.may_read_on().then(|| self.came_at + EXPECTED)
     }
 
     /// What the source has at hand, if anything.

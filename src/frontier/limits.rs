@@ -11,7 +11,7 @@ use crate::policy::{Adapt, HostRule, Pace, Rate};
 const UNKNOWN_SHARE: usize = 10;
 
 /// A host that answers earns its places quickly: the list is read on when it has been silent for so long.
-pub(super) const PATIENCE: Duration = Duration::from_millis(200);
+pub(super) const PATIENCE: Duration = Duration::from_millis(150);
 
 /// What a host taught is kept for so long after it was heard of, though nothing is queued for it.
 const REMEMBERED: Duration = Duration::from_mins(10);
