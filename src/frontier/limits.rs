@@ -8,7 +8,7 @@ use crate::policy::adapt::{Change, Signal};
 use crate::policy::{Adapt, HostRule, Pace, Rate};
 
 /// A host that has not answered yet is given this part of the places, so that one that hangs does not hold them all.
-const UNKNOWN_SHARE: usize = 10;
+const UNKNOWN_SHARE: usize = 20;
 
 /// A host that answers earns its places quickly: the list is read on when it has been silent for so long.
 pub(super) const PATIENCE: Duration = Duration::from_millis(150);

@@ -17,7 +17,7 @@ struct Load {
 }
 
 impl Load {
-    /// How long it takes with all the places for itself: a host earns its places by answering, a tenth of them to begin with.
+    /// How long it takes with all the places for itself: a host earns its places by answering, a twentieth of them to begin with.
     fn alone(self, permits: usize) -> Duration {
         let n = u32::try_from(self.targets).unwrap();
         let paced = self.every.map_or(Duration::ZERO, |every| every * n.saturating_sub(1) + self.latency);
