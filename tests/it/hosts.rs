@@ -2,17 +2,7 @@
 
 use crate::harness::{Gate, Reply, Site, Work};
 use crate::pace::assert_paced;
-
-/// Pages of hosts in turn.
-fn mixed(site: &Site, hosts: usize, pages: usize) -> String {
-    (0..pages).map(|page| site.url_of(page % hosts, &format!("/p/{page}")) + "\n").collect()
-}
-
-fn site(hosts: u8) -> Site {
-    let site = Site::hosts(hosts);
-    site.on("/p/*", |request| Reply::title(&request.path));
-    site
-}
+use crate::polite::{mixed, site};
 
 #[test]
 fn a_host_has_the_rate_that_is_written_for_it_instead_of_that_of_all() {

@@ -10,11 +10,12 @@ use crate::harness::{Hit, Live, Reply, Site, field, scrape};
 use crate::pace::{JITTER, assert_paced};
 
 /// Pages of hosts in turn.
-fn mixed(site: &Site, hosts: usize, pages: usize) -> String {
+pub(crate) fn mixed(site: &Site, hosts: usize, pages: usize) -> String {
     (0..pages).map(|page| site.url_of(page % hosts, &format!("/p/{page}")) + "\n").collect()
 }
 
-fn site(hosts: u8) -> Site {
+/// A site of so many hosts, all of pages.
+pub(crate) fn site(hosts: u8) -> Site {
     let site = Site::hosts(hosts);
     site.on("/p/*", |request| Reply::title(&request.path));
     site
