@@ -138,7 +138,7 @@ impl Frontier {
         let spent = ticket.spent + elapsed;
         match outcome {
             Outcome::Row(row) => {
-                self.budget.succeed(ticket.is_charged, now);
+                self.budget.succeed(now);
                 Some(success(ticket, row, spent, Timestamp(at)))
             }
             Outcome::Redirect { status, to } => {
@@ -228,7 +228,7 @@ impl Frontier {
         match retry.verdict(&failure, ticket.attempts - ticket.postponed, self.random.f64()) {
             Verdict::GiveUp => {
                 if !retry.on.includes(&failure) {
-                    self.budget.succeed(ticket.is_charged, now); // the server has answered, for good
+                    self.budget.succeed(now); // the server has answered, for good
                 }
                 Some(failed(ticket, &failure, Some((spent, Timestamp(at)))))
             }

@@ -35,7 +35,7 @@ pub struct Ticket {
     pub postponed: u32,
     /// How long the server made this target wait by that, in all.
     pub waited: Duration,
-    /// This attempt took its part of the retry budget.
+    /// This attempt counts as a retry in the retry budget.
     pub is_charged: bool,
     /// This request finds out whether the host can be reached again.
     pub is_probe: bool,

@@ -143,12 +143,12 @@ impl Breaker {
     }
 }
 
-/// Whether a failure means that the host was not reached. A name that does not exist is no outage, and a host whose pages end too
-/// late has answered.
+/// Whether a failure means that the host was not reached, or did not finish in time: one whose pages never end is no better than one
+/// that is silent. A name that does not exist is no outage.
 #[must_use]
 pub fn is_miss(failure: &Failure) -> bool {
     let is_miss = matches!(failure.kind, ErrorKind::Connect | ErrorKind::Timeout | ErrorKind::Dns);
-    is_miss && failure.status.is_none() && !failure.permanent
+    is_miss && !failure.permanent
 }
 
 #[cfg(test)]

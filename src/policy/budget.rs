@@ -1,8 +1,8 @@
 //! How many of the requests may be retries, so that an outage does not become a storm.
 //!
 //! Counted over a sliding window of ten seconds: retries may be a share of all requests in it, and a few more, so that a short run can
-//! retry at all. A retry that helped is given back: only those that fail again are a storm. A retry for which there is no room waits
-//! for it; where nothing has succeeded in the whole window there is no use in waiting.
+//! retry at all. Whether they help makes no difference: to a server in trouble each is one more request. A retry for which there is no
+//! room waits for it; where nothing has succeeded in the whole window there is no use in waiting.
 
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -63,11 +63,10 @@ pub struct Budget {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Slot {
-    requests: i64,
-    /// Less those that helped.
-    retries: i64,
+    requests: u32,
+    retries: u32,
     /// Attempts that ended well.
-    good: i64,
+    good: u32,
 }
 
 impl Budget {
@@ -81,14 +80,12 @@ impl Budget {
     pub fn start(&mut self, is_retry: bool, now: Instant) {
         let slot = self.at(now);
         slot.requests += 1;
-        slot.retries += i64::from(is_retry);
+        slot.retries += u32::from(is_retry);
     }
 
     /// An attempt ended so that it is not tried again for its failure.
-    pub fn succeed(&mut self, was_retry: bool, now: Instant) {
-        let slot = self.at(now);
-        slot.good += 1;
-        slot.retries -= i64::from(was_retry);
+    pub fn succeed(&mut self, now: Instant) {
+        self.at(now).good += 1;
     }
 
     /// The earliest instant, `now` or later, at which there may be room for a retry.
@@ -97,8 +94,7 @@ impl Budget {
         self.at(now);
         let (requests, retries) = (self.sum(|slot| slot.requests), self.sum(|slot| slot.retries));
         let reserve = if share > 0.0 { RESERVE } else { 0.0 };
-        #[expect(clippy::cast_precision_loss, reason = "requests of ten seconds")]
-        let has_room = (retries as f64) < reserve + share * requests as f64;
+        let has_room = f64::from(retries) < reserve + share * f64::from(requests);
         if has_room { now } else { self.epoch + SLOT * u32::try_from(self.current + 1).unwrap_or(u32::MAX) }
     }
 
@@ -108,8 +104,8 @@ impl Budget {
         self.share == Some(0.0) || (self.current >= u64::from(SLOTS) && self.sum(|slot| slot.good) == 0)
     }
 
-    fn sum(&self, what: impl Fn(&Slot) -> i64) -> i64 {
-        self.slots.iter().map(what).sum()
+    fn sum(&self, what: impl Fn(&Slot) -> u32) -> u32 {
+        self.slots.iter().map(what).fold(0, u32::saturating_add)
     }
 
     /// The slot of an instant; those that have left the window are emptied.
@@ -161,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_of_vain_retries_stays_a_fifth() {
+    fn a_storm_of_retries_stays_a_fifth() {
         let now = Instant::now();
         let mut budget = budget(now);
         (0..1000).for_each(|_| budget.start(false, now));
@@ -171,12 +167,12 @@ mod tests {
     }
 
     #[test]
-    fn a_retry_that_helped_is_given_back() {
+    fn a_retry_that_helped_counts_like_any_other() {
         let now = Instant::now();
         let mut budget = budget(now);
-        let vain = fill(&mut budget, now);
-        (0..vain).for_each(|_| budget.succeed(true, now));
-        assert!(fill(&mut budget, now) >= vain);
+        let retries = fill(&mut budget, now);
+        (0..retries).for_each(|_| budget.succeed(now));
+        assert_eq!(fill(&mut budget, now), 0);
     }
 
     #[test]
@@ -193,10 +189,10 @@ mod tests {
     fn it_is_hopeless_when_nothing_succeeded_for_the_whole_window() {
         let now = Instant::now();
         let mut budget = budget(now);
-        budget.succeed(false, now);
+        budget.succeed(now);
         assert!(!budget.is_hopeless(now) && !budget.is_hopeless(now + 9 * SLOT));
         assert!(budget.is_hopeless(now + 10 * SLOT));
-        budget.succeed(false, now + 11 * SLOT);
+        budget.succeed(now + 11 * SLOT);
         assert!(!budget.is_hopeless(now + 12 * SLOT));
     }
 
@@ -211,7 +207,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_window_has_more_vain_retries_than_the_reserve_and_the_share(steps in prop::collection::vec((0_u64..900, 0_u32..30), 1..200)) {
+        fn no_window_has_more_retries_than_the_reserve_and_the_share(steps in prop::collection::vec((0_u64..900, 0_u32..30), 1..200)) {
             let epoch = Instant::now();
             let (mut now, mut budget, mut log) = (epoch, budget(epoch), Vec::new());
             for (wait, fresh) in steps {

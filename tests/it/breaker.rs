@@ -96,13 +96,15 @@ fn a_host_that_comes_back_is_fetched_to_its_end() {
 
 #[test]
 fn timeouts_open_it_and_answers_do_not() {
-    let site = Site::start();
-    site.page("/p/*", Reply::nothing().hang());
-    let run = scrape("-c 20 --per-host 5 --retries 0 --timeout 100ms --backoff 2ms --no-adapt")
-        .stdin(pages(&site, 0, 60))
-        .run()
-        .code(3);
-    assert!(kinds(&run, "circuit_open") >= 30, "{}", run.text());
+    for reply in [Reply::nothing().hang(), Reply::raw("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx").hang()] {
+        let site = Site::start();
+        site.page("/p/*", reply);
+        let run = scrape("-c 20 --per-host 5 --retries 0 --timeout 100ms --backoff 2ms --no-adapt")
+            .stdin(pages(&site, 0, 60))
+            .run()
+            .code(3);
+        assert!(kinds(&run, "circuit_open") >= 30, "{}", run.text());
+    }
     for reply in [
         Reply::status(500),
         Reply::status(404),
@@ -147,28 +149,27 @@ fn a_deadline_before_the_next_probe_leaves_the_targets_at_once() {
     assert_eq!((summary.failed, summary.left, site.hits().len()), (10, 20, 10));
 }
 
+/// Retries are a fifth of the requests of the ten seconds before each of them, and ten that a short run may always have.
+#[track_caller]
+fn assert_retries_within_their_share(site: &Site) {
+    let mut seen = std::collections::HashSet::new();
+    let starts: Vec<_> = site.hits().into_iter().map(|hit| (hit.arrived, !seen.insert(hit.request.path))).collect();
+    for (last, (end, _)) in starts.iter().enumerate().filter(|(_, (_, is_retry))| *is_retry) {
+        // The window moves in steps of a second, and what has started takes its time to arrive.
+        let since = |seconds| {
+            starts[..=last].iter().filter(move |(at, _)| end.duration_since(*at) < Duration::from_secs(seconds))
+        };
+        let (retries, all) = (since(8).filter(|(_, is_retry)| *is_retry).count(), since(11).count());
+        assert!(retries <= 11 + all / 5, "{retries} retries of {all}");
+    }
+}
+
 #[test]
 fn a_storm_of_retries_is_held_to_its_share() {
     let site = Site::start();
     site.page("/p/*", Reply::status(500));
     let run = scrape("--retries 5 --backoff 1ms").stdin(pages(&site, 0, 100)).run().code(3);
-    let hits = site.hits();
-    // A share of the requests of ten seconds, and ten that a short run may always have.
-    let mut last = 0;
-    for (first, hit) in hits.iter().enumerate() {
-        last = last.max(first);
-        while last + 1 < hits.len() && hits[last + 1].arrived.duration_since(hit.arrived) < Duration::from_secs(9) {
-            last += 1;
-        }
-        let window = &hits[first..=last];
-        let retries = window
-            .iter()
-            .enumerate()
-            .filter(|(at, hit)| hits[..first + at].iter().any(|old| old.request.path == hit.request.path))
-            .count();
-        let all = f64::from(u32::try_from(hits.len()).unwrap());
-        assert!(f64::from(u32::try_from(retries).unwrap()) <= 10.0 + 0.2 * all + 1.0, "{retries} retries of {}", hits.len());
-    }
+    assert_retries_within_their_share(&site);
     assert_eq!(run.summary().failed, 100);
     let message = run.each("error_message");
     assert!(message.iter().any(|message| message.as_str().unwrap().contains("--retry-budget")), "{message:?}");
@@ -189,12 +190,23 @@ fn the_share_can_be_all_or_nothing() {
 }
 
 #[test]
-fn retries_that_help_are_not_held_up() {
+fn retries_that_help_are_held_to_the_share_too() {
     let site = Site::start();
-    for page in 0..80 {
+    for page in 0..200 {
         site.pages(&format!("/p/{page}"), [Reply::status(500), Reply::title("x")]);
     }
-    let run = scrape("--backoff 1ms --no-adapt").stdin(pages(&site, 0, 80)).run().code(0);
-    assert_eq!(site.hits().len(), 160);
-    assert!(run.took < Duration::from_secs(30), "{:?}", run.took);
+    let run = scrape("--backoff 1ms --max-backoff 1s --no-adapt").stdin(pages(&site, 0, 200)).run().code(3);
+    assert_retries_within_their_share(&site);
+    assert!((55..=75).contains(&run.summary().ok), "10 + 200 / 5 and their own fifth: {:?}", run.summary());
+}
+
+#[test]
+fn retries_within_their_share_are_all_made() {
+    let site = Site::start();
+    for page in 0..120 {
+        let replies = if page % 5 == 0 { [Reply::status(500), Reply::title("x")] } else { [Reply::title("x"), Reply::title("x")] };
+        site.pages(&format!("/p/{page}"), replies);
+    }
+    scrape("--backoff 1ms --no-adapt").stdin(pages(&site, 0, 120)).run().code(0);
+    assert_eq!(site.hits().len(), 144);
 }

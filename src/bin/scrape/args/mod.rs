@@ -107,7 +107,7 @@ pub(crate) struct Args {
     /// Error kinds and statuses that are tried again, or none
     #[arg(long, value_name = "LIST", help_heading = "Retry")]
     pub(crate) retry_on: Option<RetryOn>,
-    /// The share of all requests that may be retries in vain: 20%, 0.2, or none for no bound
+    /// The share of the requests of ten seconds that may be retries (ten always may): 20%, 0.2, or none for no bound
     #[arg(long, value_name = "SHARE", help_heading = "Retry")]
     pub(crate) retry_budget: Option<Share>,
     /// Give a host up when it could not be reached and so many probes were in vain too
