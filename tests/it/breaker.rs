@@ -156,9 +156,8 @@ fn assert_retries_within_their_share(site: &Site) {
     let starts: Vec<_> = site.hits().into_iter().map(|hit| (hit.arrived, !seen.insert(hit.request.path))).collect();
     for (last, (end, _)) in starts.iter().enumerate().filter(|(_, (_, is_retry))| *is_retry) {
         // The window moves in steps of a second, and what has started takes its time to arrive.
-        let since = |seconds| {
-            starts[..=last].iter().filter(move |(at, _)| end.duration_since(*at) < Duration::from_secs(seconds))
-        };
+        let since =
+            |seconds| starts[..=last].iter().filter(move |(at, _)| end.duration_since(*at) < Duration::from_secs(seconds));
         let (retries, all) = (since(8).filter(|(_, is_retry)| *is_retry).count(), since(11).count());
         assert!(retries <= 11 + all / 5, "{retries} retries of {all}");
     }
@@ -204,7 +203,8 @@ fn retries_that_help_are_held_to_the_share_too() {
 fn retries_within_their_share_are_all_made() {
     let site = Site::start();
     for page in 0..120 {
-        let replies = if page % 5 == 0 { [Reply::status(500), Reply::title("x")] } else { [Reply::title("x"), Reply::title("x")] };
+        let replies =
+            if page % 5 == 0 { [Reply::status(500), Reply::title("x")] } else { [Reply::title("x"), Reply::title("x")] };
         site.pages(&format!("/p/{page}"), replies);
     }
     scrape("--backoff 1ms --no-adapt").stdin(pages(&site, 0, 120)).run().code(0);

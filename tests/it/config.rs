@@ -128,9 +128,10 @@ fn a_hosts_headers_go_to_that_host_only_whoever_led_there() {
     let (own, other) = (site.url_of(0, "/end"), site.url_of(1, "/end"));
     site.page("/end", Reply::title("end")).page("/away", Reply::redirect(&other)).page("/home", Reply::redirect(&own));
     let work = Work::new();
-    work.write("c.toml", "[hosts.\"127.0.0.1\"]\nheaders = { X-Key = \"host\", X-Own = \"1\" }\n");
+    let text = "header = [\"X-Key: all\", \"X-All: 1\"]\n[hosts.\"127.0.0.1\"]\nheaders = { X-Key = \"host\", X-Own = \"1\" }\n";
+    work.write("c.toml", text);
     let list = [site.url_of(0, "/away"), site.url_of(1, "/home"), own].join("\n");
-    work.scrape("--config c.toml -c 1 -H X-Key:flag -H X-All:1").stdin(list).run().code(0);
+    work.scrape("--config c.toml -c 1").stdin(list).run().code(0);
     let seen = site.hits().into_iter().map(|hit| {
         let of = |name| hit.request.header(name).map(str::to_owned);
         (hit.request.host().to_owned(), hit.request.path.clone(), of("x-key"), of("x-own"), of("x-all"))
@@ -146,9 +147,19 @@ fn a_hosts_headers_go_to_that_host_only_whoever_led_there() {
             hit("127.0.0.1", "/end", some("host"), some("1"), None),
             hit("127.0.0.1", "/end", some("host"), some("1"), some("1")),
             hit("127.0.0.2", "/end", None, None, None),
-            hit("127.0.0.2", "/home", some("flag"), None, some("1")),
+            hit("127.0.0.2", "/home", some("all"), None, some("1")),
         ]
     );
+}
+
+#[test]
+fn a_header_that_is_typed_goes_before_a_hosts_own() {
+    let (site, work) = (Site::start(), Work::new());
+    site.page("/x", Reply::title("x"));
+    work.write("c.toml", "[hosts.\"127.0.0.1\"]\nheaders = { X-Key = \"host\", X-Own = \"1\" }\n");
+    work.scrape("--config c.toml -H X-Key:flag").arg(site.url("/x")).run().code(0);
+    let request = &site.hits()[0].request;
+    assert_eq!((request.header("x-key"), request.header("x-own")), (Some("flag"), Some("1")));
 }
 
 #[test]

@@ -21,6 +21,16 @@ fn a_host_has_the_rate_that_is_written_for_it_instead_of_that_of_all() {
 }
 
 #[test]
+fn what_is_typed_holds_for_it_too() {
+    let (site, work) = (site(2), Work::new());
+    work.write("c.toml", "[hosts.\"*\"]\nrps = 50\nper-host = 9\n[hosts.\"127.0.0.2\"]\nrps = 3\n");
+    work.scrape("--config c.toml --host-rps 5 --per-host 1").stdin(mixed(&site, 2, 12)).run().code(0);
+    assert_paced(&site.hits_at(0), 5.0, 1);
+    assert_paced(&site.hits_at(1), 3.0, 1);
+    assert_eq!(site.peak_of_a_host(), 1);
+}
+
+#[test]
 fn several_rates_of_one_host_all_hold() {
     let (site, work) = (site(1), Work::new());
     work.write("c.toml", "burst = 3\n[hosts.\"*\"]\nrps = [\"20/s\", \"120/m\"]\n");

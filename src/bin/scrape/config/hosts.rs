@@ -17,18 +17,18 @@ use crate::args::{Opt, Value};
 /// What a table may have.
 const KEYS: [&str; 4] = ["rps", "per-host", "robots", "headers"];
 
-/// The rules, and what is to be printed of them.
+/// All tables.
 #[derive(Debug, Default)]
 pub(super) struct Hosts {
-    pub(super) rules: HostRules,
     pub(super) tables: Vec<Table>,
 }
 
-/// One table, for `--print-config`.
+/// One table: what it means, and what is to be printed of it.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) pattern: String,
     pub(super) place: String,
+    pub(super) rule: Rule,
     pub(super) entries: Vec<Entry>,
 }
 
@@ -38,6 +38,8 @@ pub(super) struct Entry {
     pub(super) key: &'static str,
     pub(super) texts: Texts,
     pub(super) place: String,
+    /// The stronger setting that it has to give way to.
+    pub(super) overruled_by: Option<&'static str>,
 }
 
 /// What stands behind the key.
@@ -54,17 +56,26 @@ impl Hosts {
         let DeValue::Table(tables) = hosts.get_ref() else {
             bail!("{}: {HOSTS} is a table of hosts: [hosts.\"a.example\"]", page.place(hosts.span()));
         };
-        let mut read = Self::default();
+        let (mut read, mut rules) = (Self::default(), HostRules::default());
         for (pattern, table) in tables {
             let (name, place) = (pattern.get_ref(), page.place(pattern.span()));
             let DeValue::Table(entries) = table.get_ref() else {
                 bail!("{place}: {name} is a host and so a table: [hosts.\"{name}\"]");
             };
             let (rule, entries) = Reader { page, options, pattern: name }.rule(entries)?;
-            read.rules.insert(name, rule).map_err(|error| anyhow!("{place}: {error}"))?;
-            read.tables.push(Table { pattern: name.clone().into_owned(), place, entries });
+            rules.insert(name, rule.clone()).map_err(|error| anyhow!("{place}: {error}"))?;
+            read.tables.push(Table { pattern: name.clone().into_owned(), place, rule, entries });
         }
         Ok(read)
+    }
+
+    /// The rules of all tables.
+    pub(super) fn rules(&self) -> HostRules {
+        let mut rules = HostRules::default();
+        for table in &self.tables {
+            rules.insert(&table.pattern, table.rule.clone()).expect("the patterns were taken when they were read");
+        }
+        rules
     }
 }
 
@@ -103,7 +114,7 @@ impl Reader<'_> {
                 }
                 unknown => bail!("{place}: {}", self.unknown(unknown, value.get_ref())),
             };
-            entries.push(Entry { key, texts, place });
+            entries.push(Entry { key, texts, place, overruled_by: None });
         }
         Ok((rule, entries))
     }

@@ -2,11 +2,13 @@
 //!
 //! The order is flag, environment, file, default. A stronger source replaces what a weaker one says as a whole, never a part of a
 //! list; and where two options exclude each other the stronger source's choice wins, while one source that asks for both is mistaken.
+//! The tables of single hosts stand in the file: what they say has to agree with what is stronger than it.
 
 mod env;
 mod file;
 mod hosts;
 mod print;
+mod stronger;
 #[cfg(test)]
 mod tests;
 
@@ -113,13 +115,14 @@ pub(crate) fn read(
     };
     let (lines, hosts, file) = file.map(|file| (file.given, file.hosts, Some(file.name))).unwrap_or_default();
     let settings = settle(options, [flags, env, lines])?;
-    let config = Config { settings, hosts, file };
+    let mut config = Config { settings, hosts, file };
     let elsewhere = config.settings.iter().filter_map(|setting| {
         let given = setting.given.as_ref().filter(|given| given.origin != Origin::Flag)?;
         Some((&setting.option, &given.value))
     });
     let mut args = typed.complete(&elsewhere.collect::<Vec<_>>())?;
-    args.hosts = Arc::new(config.hosts.rules.clone());
+    stronger::lay_over(&mut config.hosts, &config.settings, &args);
+    args.hosts = Arc::new(config.hosts.rules());
     Ok((args, config))
 }
 

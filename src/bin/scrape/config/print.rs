@@ -60,7 +60,7 @@ impl Config {
     }
 }
 
-fn host(Table { pattern, place, entries }: &Table) -> Vec<String> {
+fn host(Table { pattern, place, entries, .. }: &Table) -> Vec<String> {
     let mut lines = vec![format!("[hosts.{}]  # {}", key(pattern), Clean(place))];
     lines.extend(entries.iter().map(|entry| {
         let value = match &entry.texts {
@@ -68,7 +68,11 @@ fn host(Table { pattern, place, entries }: &Table) -> Vec<String> {
             Texts::Many(many) => list(many.iter().map(|one| text(one))),
             Texts::Headers(headers) => headers_table(headers),
         };
-        format!("{} = {value}  # {}", entry.key, Clean(&entry.place))
+        let (key, place) = (entry.key, Clean(&entry.place));
+        match entry.overruled_by {
+            Some(by) => format!("# {key} = {value}  # {place}, overruled by {by}"),
+            None => format!("{key} = {value}  # {place}"),
+        }
     }));
     lines
 }

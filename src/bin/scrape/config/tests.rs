@@ -109,6 +109,40 @@ fn a_stronger_source_replaces_the_whole_list() {
 }
 
 #[test]
+fn what_is_typed_holds_for_a_host_with_settings_of_its_own() {
+    let file = "host-rps = 9\nper-host = 7\nrobots = \"never\"\nheader = \"X-A: all\"\n\
+        [hosts.\"a.example\"]\nrps = 10\nper-host = 3\nrobots = \"always\"\nheaders = { x-a = \"own\", X-B = \"own\" }";
+    let shown = |words: &str, variables: &[_]| {
+        let (args, config) = read_all(words, variables, file).expect("it is right");
+        let printed = config.lines().join("\n");
+        let (again, _) = read_all("", &[], &printed).unwrap_or_else(|error| panic!("{error:?} in:\n{printed}"));
+        assert_eq!(again.hosts, args.hosts, "{printed}");
+        let rule = args.hosts.rule("a.example", 80);
+        let rates = rule.rps.unwrap_or_default().to_vec();
+        let headers = rule.headers.map(|headers| (headers.contains_key("x-a"), headers.contains_key("x-b")));
+        (rates, rule.per_host, rule.robots, headers, printed)
+    };
+    let of = |rates: &[&str]| -> Vec<scrape::policy::Rate> { rates.iter().map(|rate| rate.parse().expect(rate)).collect() };
+    let (rates, places, robots, headers, _) = shown("", &[]);
+    assert_eq!((rates, places, robots), (of(&["10"]), Some(3), Some(scrape::policy::robots::Mode::Always)), "of the file");
+    assert_eq!(headers, Some((true, true)));
+    let (rates, places, robots, headers, printed) =
+        shown("--host-rps 1 --host-rps 30/m --per-host 2 -H X-A:1", &[("SCRAPE_ROBOTS", "auto")]);
+    assert_eq!((rates, places, robots), (of(&["10", "1", "30/m"]), Some(2), Some(scrape::policy::robots::Mode::Auto)));
+    assert_eq!(headers, Some((false, true)));
+    for line in [
+        "per-host = 2  # flag",
+        "robots = \"auto\"  # env SCRAPE_ROBOTS",
+        ":8, overruled by robots",
+        "# headers = { x-a = \"own\" }",
+        ":6, flag",
+    ] {
+        assert!(printed.contains(line), "{line} in\n{printed}");
+    }
+    assert_eq!(shown("--per-host 5", &[]).1, Some(3), "the smaller counts");
+}
+
+#[test]
 fn the_stronger_of_two_that_exclude_each_other_wins() {
     let (args, config) = read_all("-v", &[], "quiet = true").expect("it is right");
     assert!(!args.quiet && args.verbose == 1);
