@@ -167,11 +167,15 @@ impl Limits {
         self.pace.add(rate, has_gone, now);
     }
 
-    /// The server asked to be left alone; `wait` is what is obeyed of it. Answers whether that is news.
-    pub(super) fn hold_off(&mut self, asked: Asked, wait: Duration, now: Instant) -> bool {
-        let until = now + wait;
-        let is_news = until > self.not_before.max(now);
+    /// The server asked to be left alone, maybe because something `was_refused`; `wait` is what is obeyed of it. Answers whether that is
+    /// news.
+    pub(super) fn hold_off(&mut self, asked: Asked, wait: Duration, was_refused: bool, now: Instant) -> bool {
+        let (until, so_far) = (now + wait, self.not_before.max(now));
+        let is_news = until > so_far;
         if is_news {
+            if let Some(adapt) = self.adapt.as_mut().filter(|_| was_refused) {
+                adapt.held(until - so_far);
+            }
             self.not_before = until;
             self.asked_by = Some(asked.by);
             self.told = Some(until);

@@ -82,7 +82,7 @@ impl Frontier {
         };
         if let Some(asked) = asked {
             let wait = asked.wait.min(self.settings.retry.max_wait);
-            if self.limits(id).hold_off(asked, wait, now) {
+            if self.limits(id).hold_off(asked, wait, signal == Some(Signal::Refused), now) {
                 let host = self.limits_key(id);
                 self.events.push_back(Event { host, what: What::Asked { wait, by: asked.by } });
             }

@@ -3,7 +3,8 @@
 //! Asked by the frontier before each request, beside the pace that was given, and told of each answer: it can only slow a
 //! host down. Two things are learned. A rate of starts (`rate`) from refusals (429, 503): it falls at once to what the host did
 //! answer, rises in small steps while nothing is refused and in growing ones when that lasts. A number of requests in flight
-//! (`limit`) from timeouts and from answers that take several times as long as they used to. Nothing is judged by a handful of
+//! (`limit`) from timeouts and from answers that take several times as long as they used to. Where a host asks for time with each
+//! refusal, that time is what a refusal costs: the dearer, the more carefully the rate rises. Nothing is judged by a handful of
 //! answers, and requests that started before the last decrease cannot cause another one. A decrease that does not help is taken
 //! back: pages that are broken or slow at any pace do not strangle their host.
 
@@ -97,7 +98,7 @@ impl Adapt {
 
     /// A request to it starts.
     pub fn started(&mut self, now: Instant) {
-        let rested = self.epoch.wake(now);
+        let rested = self.epoch.wake(now).saturating_sub(self.epoch.held());
         let patience = EPOCH + self.pacing().map_or(Duration::ZERO, |pacing| pacing.gap() * 2);
         if rested > patience {
             self.epoch = Epoch::new(now);
@@ -128,6 +129,11 @@ impl Adapt {
             self.epoch.sleep(now);
         }
         change
+    }
+
+    /// With a refusal it asked to be left alone for so much longer: that is what the refusal costs.
+    pub fn held(&mut self, wait: Duration) {
+        self.epoch.hold(wait);
     }
 
     /// The earliest instant, `now` or later, at which its rate lets a request start.

@@ -19,6 +19,8 @@ pub(super) struct Epoch {
     /// Milliseconds from the start until nothing was in flight any more; `BUSY`: something is.
     idle_from: u32,
     pub(super) latencies: Latencies,
+    /// For how long it asked to be left alone when it refused, in milliseconds.
+    held: u32,
 }
 
 /// Something is in flight.
@@ -45,6 +47,7 @@ impl Epoch {
             busy: 0,
             idle_from: BUSY,
             latencies: Latencies::default(),
+            held: 0,
         }
     }
 
@@ -87,6 +90,22 @@ impl Epoch {
     /// How many requests have told something.
     pub(super) fn results(&self) -> u32 {
         self.answered.saturating_add(self.refused).saturating_add(self.timed_out)
+    }
+
+    /// With a refusal it asked to be left alone for so much longer.
+    pub(super) fn hold(&mut self, wait: Duration) {
+        self.held = self.held.saturating_add(millis(wait));
+    }
+
+    /// For how long it asked to be left alone when it refused.
+    pub(super) fn held(&self) -> Duration {
+        Duration::from_millis(self.held.into())
+    }
+
+    /// Whether that was more than a share of the time, and is over.
+    pub(super) fn has_cost(&self, share: f64, now: Instant) -> bool {
+        let (held, elapsed) = (self.held(), self.elapsed(now));
+        elapsed >= held && held.as_secs_f64() > share * elapsed.as_secs_f64()
     }
 
     /// The share of so many failures in all results.

@@ -13,6 +13,8 @@ const RESULTS: u32 = 10;
 const RESULTS_IN_SEARCH: u32 = 3;
 /// An epoch in which something went wrong has at least as many: by fewer nothing is told about shares of a tenth.
 const RESULTS_IN_DOUBT: u32 = 40;
+/// Refusals that cost more than this share of the time, because the host asks for time with each, are too many however few they are.
+const COSTLY: f64 = 0.1;
 /// How long a past is kept whole while nothing was learned.
 const LONG: Duration = Duration::from_secs(20);
 
@@ -35,6 +37,9 @@ impl Adapt {
             Some(limit) if limit.is_in_trouble(timeouts, self.patience(), now) => return self.timed_out(now),
             None if is_alarm(epoch.timed_out, timeouts) && self.past.share(epoch) > timeouts => return self.timed_out(now),
             _ => {}
+        }
+        if refusals <= TOLERATED && epoch.has_cost(COSTLY, now) {
+            return self.refused(now);
         }
         let results = epoch.results();
         let is_clean = (epoch.refused == 0 || refusals > TOLERATED) && (epoch.timed_out == 0 || timeouts > TOLERATED);
@@ -71,7 +76,7 @@ impl Adapt {
         let (answered, refused, peak) = (epoch.answered, epoch.refused, epoch.peak);
         // Just after a change of pace, refusals are back before answers: then it says nothing who else was in flight.
         let is_steady = u64::from(millis(elapsed)) * u64::from(answered) >= 4 * u64::from(epoch.busy);
-        let fall = Fall { answered, share: past.share(epoch), is_crowded: false };
+        let fall = Fall { answered, share: past.share(epoch), is_crowded: false, held: epoch.held().as_secs_f64() };
         let learned = self.learn(now, "429/503");
         let crowding = learned.crowding(answered, refused).filter(|_| is_steady);
         let crowding = crowding.or_else(|| learned.limit.as_ref().and_then(Limit::before_rise));

@@ -12,6 +12,8 @@ const FALL: std::ops::RangeInclusive<f64> = 0.5..=0.92;
 /// The first of the growing steps up, and the bounds of the last one, as shares of the rate.
 const STEP: f64 = 0.02;
 const TOPS: std::ops::RangeInclusive<f64> = 0.001..=0.08;
+/// The largest step where a refusal costs a second; less, where it costs more.
+const DEAR: f64 = 0.0025;
 /// How much of the way back to where it fell from one epoch makes up for, and at most, as a share of the rate.
 const RETURN: f64 = 0.3;
 const LONGEST_RETURN: f64 = 0.2;
@@ -81,6 +83,8 @@ pub(super) struct Fall {
     pub(super) share: f64,
     /// Requests were refused when others were in flight, more than when they were answered.
     pub(super) is_crowded: bool,
+    /// The seconds for which it asked to be left alone.
+    pub(super) held: f64,
 }
 
 impl Pacing {
@@ -223,7 +227,12 @@ impl Pacing {
         let shut = now.saturating_duration_since(self.answered_at);
         self.lock(shut, fall.answered == 0);
         self.rate = self.lowered(fall, shut, now);
-        if self.search == Search::Doubled {
+        if fall.held > 0.0 {
+            self.rate = self.cheaper(before, fall.held, now);
+            self.ceiling = (before * self.rate).sqrt();
+            self.top = (DEAR / fall.held).min(*TOPS.end());
+            self.search = Search::Over;
+        } else if self.search == Search::Doubled {
             self.ceiling = before * (1.0 - fall.share).max(0.5);
         } else if fall.share < 0.5 {
             self.ceiling = (before * (1.0 - fall.share)).max(self.rate);
@@ -264,6 +273,16 @@ impl Pacing {
         };
         let lowered = (self.rate * left).min(most.max(self.rate * FALL.start()));
         lowered.max(least.min(self.rate)).max(*RATES.start())
+    }
+
+    /// The rate after a fall from another one, of a host that asks for so many seconds with each refusal: a little less where that
+    /// comes after long, else somewhere between what it was asked for and what it had time to answer.
+    fn cheaper(&self, before: f64, held: f64, now: Instant) -> f64 {
+        let secs = now.saturating_duration_since(self.fallen_at).as_secs_f64();
+        let is_soon = secs < 4.0 * held + 3.0;
+        let between = (before * f64::from(self.since) / secs.max(held)).sqrt();
+        let lowered = if is_soon { between } else { f64::INFINITY };
+        lowered.clamp(before * FALL.start(), before * FALL.end()).max(*RATES.start())
     }
 
     /// Notes whether the server is shut.

@@ -68,6 +68,34 @@ fn the_rate_of_a_server_that_counts_by_the_second_is_found() {
     }
 }
 
+/// Each refusal costs all that could have been asked meanwhile.
+#[test]
+fn the_rate_of_a_server_that_asks_to_be_left_alone_is_found() {
+    for (seed, capacity) in [0.5_f64, 2.0, 5.0, 10.0, 30.0, 50.0, 200.0].into_iter().enumerate() {
+        for concurrency in [1, 5, 20, 50] {
+            for (latency, retry_after) in [(0.002, 1.0), (0.05, 1.0), (0.3, 1.0), (0.05, 5.0)] {
+                if concurrency as f64 / latency < 1.3 * capacity {
+                    continue;
+                }
+                for counts in [true, false] {
+                    let mut client = Client::new(concurrency, seed as u64);
+                    client.retry_after = Some(retry_after);
+                    let from = settled(capacity) + 20.0 * retry_after;
+                    let to = 3.0 * from;
+                    if counts && capacity >= 1.0 {
+                        client.run(to, &mut window(|_| capacity, 1.0, latency));
+                    } else {
+                        client.run(to, &mut bucket(|_| capacity, capacity.max(1.0), latency));
+                    }
+                    let name =
+                        format!("{capacity}/s, window {counts}, -c {concurrency}, {latency} s, Retry-After: {retry_after}");
+                    assert_settled(&name, &client, capacity, from, to);
+                }
+            }
+        }
+    }
+}
+
 /// It is shut for as much of each minute as it was asked too fast, and then asked still less: the rate has to swing.
 #[test]
 fn the_rate_of_a_server_that_counts_by_the_minute_is_found() {

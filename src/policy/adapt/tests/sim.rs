@@ -32,6 +32,11 @@ pub(super) struct Client {
     now: f64,
     pub(super) host: Adapt,
     in_flight: BinaryHeap<Reverse<(Duration, u64)>>,
+    /// With a refusal the server asks to be left alone for so many seconds.
+    pub(super) retry_after: Option<f64>,
+    not_before: Instant,
+    /// When it said that the next request may come, whatever was learned.
+    told: Option<Instant>,
     pub(super) log: Log,
 }
 
@@ -39,7 +44,18 @@ impl Client {
     pub(super) fn new(concurrency: usize, seed: u64) -> Self {
         // Late enough that any latency lies after the zero of the machine's own clock.
         let zero = Instant::now() + Duration::from_hours(1);
-        Self { concurrency, seed, zero, now: 0.0, host: Adapt::new(zero), in_flight: BinaryHeap::new(), log: Log::default() }
+        Self {
+            concurrency,
+            seed,
+            zero,
+            now: 0.0,
+            host: Adapt::new(zero),
+            in_flight: BinaryHeap::new(),
+            retry_after: None,
+            not_before: zero,
+            told: None,
+            log: Log::default(),
+        }
     }
 
     pub(super) fn instant(&self) -> Instant {
@@ -53,9 +69,11 @@ impl Client {
         while self.now < until {
             let now = self.instant();
             let most = self.concurrency.min(self.host.most_in_flight());
-            let next_at = self.host.next_at(now);
+            let next_at = self.told.map_or(self.host.next_at(now), |told| self.host.next_at(now).min(told.max(now)));
+            let next_at = next_at.max(self.not_before);
             let may_start = self.in_flight.len() < most;
             if may_start && next_at <= now {
+                self.told = None;
                 self.host.started(now);
                 let (signal, secs) = server(self.now, &mut random);
                 let end = self.now + secs;
@@ -78,6 +96,13 @@ impl Client {
         let request = self.log.requests[usize::try_from(id).unwrap()];
         let latency = Duration::from_secs_f64((now - self.zero).as_secs_f64() - request.start);
         self.host.settled(request.signal, latency, self.in_flight.len(), now);
+        if let (Signal::Refused, Some(secs)) = (request.signal, self.retry_after) {
+            let until = now + Duration::from_secs_f64(secs);
+            if until > self.not_before {
+                self.host.held(until.saturating_duration_since(self.not_before.max(now)));
+                (self.not_before, self.told) = (until, Some(until));
+            }
+        }
         let pace = (self.host.rate().unwrap_or(f64::INFINITY), self.host.most_in_flight());
         if self.log.paces.last().is_none_or(|(_, rate, most)| (*rate, *most) != pace) {
             self.log.paces.push((self.now, pace.0, pace.1));
