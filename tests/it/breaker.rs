@@ -155,7 +155,7 @@ fn assert_retries_within_their_share(site: &Site) {
     let mut seen = std::collections::HashSet::new();
     let starts: Vec<_> = site.hits().into_iter().map(|hit| (hit.arrived, !seen.insert(hit.request.path))).collect();
     for (last, (end, _)) in starts.iter().enumerate().filter(|(_, (_, is_retry))| *is_retry) {
-        // The window moves in steps of a second, and what has started takes its time to arrive.
+        // The window moves in steps of a second, and what has started takes its time to arrive; one at a time they arrive in order.
         let since =
             |seconds| starts[..=last].iter().filter(move |(at, _)| end.duration_since(*at) < Duration::from_secs(seconds));
         let (retries, all) = (since(8).filter(|(_, is_retry)| *is_retry).count(), since(11).count());
@@ -167,7 +167,7 @@ fn assert_retries_within_their_share(site: &Site) {
 fn a_storm_of_retries_is_held_to_its_share() {
     let site = Site::start();
     site.page("/p/*", Reply::status(500));
-    let run = scrape("--retries 5 --backoff 1ms").stdin(pages(&site, 0, 100)).run().code(3);
+    let run = scrape("-c 1 --retries 5 --backoff 1ms").stdin(pages(&site, 0, 100)).run().code(3);
     assert_retries_within_their_share(&site);
     assert_eq!(run.summary().failed, 100);
     let message = run.each("error_message");
@@ -194,7 +194,7 @@ fn retries_that_help_are_held_to_the_share_too() {
     for page in 0..200 {
         site.pages(&format!("/p/{page}"), [Reply::status(500), Reply::title("x")]);
     }
-    let run = scrape("--backoff 1ms --max-backoff 1s --no-adapt").stdin(pages(&site, 0, 200)).run().code(3);
+    let run = scrape("-c 1 --backoff 1ms --max-backoff 1s --no-adapt").stdin(pages(&site, 0, 200)).run().code(3);
     assert_retries_within_their_share(&site);
     assert!((55..=75).contains(&run.summary().ok), "10 + 200 / 5 and their own fifth: {:?}", run.summary());
 }
