@@ -14,6 +14,7 @@ mod extract;
 mod fair;
 mod harness;
 mod help;
+mod hostile;
 mod hosts;
 mod http2;
 mod input;
