@@ -98,6 +98,12 @@ impl FromStr for Field {
 }
 
 impl Field {
+    /// A field that takes the first value of an extractor.
+    #[cfg(test)]
+    pub(crate) fn of(name: &str, extract: Arc<dyn Extract>) -> Self {
+        Self { name: name.into(), list: false, extract }
+    }
+
     /// The name: the key in `data`.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {
