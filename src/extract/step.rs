@@ -17,7 +17,10 @@ use super::limits::Limits;
 use crate::model::Failure;
 
 /// How many steps are made between two looks at the clock.
-const STRIDE: u32 = 4096;
+const STRIDE: usize = 4096;
+
+/// So many bytes are read in the time of a step.
+const STEP: usize = 64;
 
 /// What a match is unwound with.
 struct Late;
@@ -26,14 +29,19 @@ struct Late;
 #[derive(Debug)]
 pub(super) struct Steps<'a, 'b> {
     limits: &'a Limits<'b>,
-    made: Cell<u32>,
+    made: Cell<usize>,
 }
 
 impl Steps<'_, '_> {
     /// Counts a step; does not come back when the time is over.
     pub(super) fn step(&self) {
-        self.made.set(self.made.get() + 1);
-        if self.made.get() == STRIDE {
+        self.read(0);
+    }
+
+    /// Counts the reading of so many bytes as steps.
+    fn read(&self, bytes: usize) {
+        self.made.set(self.made.get() + 1 + bytes / STEP);
+        if self.made.get() >= STRIDE {
             self.made.set(0);
             if self.limits.is_late() {
                 resume_unwind(Box::new(Late)); // no panic: nobody is told of it
@@ -104,6 +112,8 @@ impl Element for Step<'_, '_> {
         name: &CssLocalName,
         operation: &AttrSelectorOperation<&CssString>,
     ) -> bool {
+        let own = self.element.value().attrs.iter().filter(|(own, _)| own.local == name.0);
+        self.steps.read(own.map(|(_, value)| value.len()).sum());
         self.element.attr_matches(namespace, name, operation)
     }
 
@@ -114,6 +124,7 @@ impl Element for Step<'_, '_> {
     /// The element itself would keep a list of its classes, which one that the parser repeated has once more each time.
     fn has_class(&self, name: &CssLocalName, case: CaseSensitivity) -> bool {
         let classes = self.element.attr("class").unwrap_or_default();
+        self.steps.read(classes.len());
         classes.split_ascii_whitespace().any(|class| case.eq(class.as_bytes(), name.0.as_bytes()))
     }
 

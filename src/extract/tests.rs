@@ -206,6 +206,22 @@ fn a_match_that_walks_over_the_page_for_each_of_its_elements_is_stopped() {
 }
 
 #[test]
+fn long_attributes_that_the_parser_repeats_are_stopped_too() {
+    let long = "long ".repeat(20_000);
+    let flood = format!("<p><b class='{long}' title='{long}'>{}", "<p>x".repeat(20_000));
+    for field in ["x=b.nosuch", "x=[title*=nosuch]", "x=[title='nosuch' i]"] {
+        let settings = Settings { max_time: Duration::from_millis(600), ..extractor(&[field]).settings };
+        let start = cpu_time();
+        let result = Extractor::new(settings).unwrap().run(&page(flood.as_bytes()));
+        assert!(cpu_time().saturating_sub(start) < Duration::from_secs(2), "{field}");
+        match result {
+            Ok(data) => assert_eq!(data.get("x"), Some(&Value::Null), "{field}"),
+            Err(failure) => assert!(failure.message.contains("matching a selector"), "{field}: {failure}"),
+        }
+    }
+}
+
+#[test]
 fn a_tag_may_have_many_attributes_but_not_any_number() {
     let tag = |count| format!("<p>x<p{}>y", each(count, |n| format!(" a{n}=x")));
     assert_eq!(all("x[]=p", &tag(10_000)), ["x", "y"]);

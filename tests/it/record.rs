@@ -169,6 +169,20 @@ fn a_table_has_a_column_for_every_key_field_and_input_column() {
 }
 
 #[test]
+fn no_nul_is_written_to_a_table_and_json_has_it_escaped() {
+    let site = Site::start();
+    site.page("/x", Reply::html("<title>a\0b&#0;c</title>"));
+    let list = format!("url,note\n{},x\0y\n", site.url("/x"));
+    let run = scrape("--input-format csv -f csv").stdin(&list).run().code(0);
+    let rows = rows(run.text(), b',');
+    assert_eq!(rows[1][11..], ["a\u{fffd}b\u{fffd}c", "x\u{fffd}y"]);
+    assert!(!run.stdout.contains(&0));
+    let run = scrape("--input-format csv").stdin(&list).run().code(0);
+    assert_eq!(field(&run.record(), "input.note"), "x\0y");
+    assert!(run.text().contains("x\\u0000y") && !run.stdout.contains(&0));
+}
+
+#[test]
 fn a_table_has_its_header_also_without_rows() {
     for (format, delimiter) in [("csv", b','), ("tsv", b'\t')] {
         let run = scrape("-f").arg(format).stdin("").run().code(0);
