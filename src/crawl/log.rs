@@ -1,4 +1,4 @@
-//! What the crawl says about single requests: failures with `-v`, everything with `-vv`.
+//! What the crawl says about single requests: what came of each target with `-v`, everything with `-vv`.
 
 use crate::model::{Done, Failure, Outcome, Record, Ticket, redact};
 
@@ -24,7 +24,10 @@ pub(super) fn done(done: &Done) -> Option<Failed> {
     let url = redact(done.ticket.url.as_str());
     let elapsed = done.elapsed;
     match &done.outcome {
-        Outcome::Row(row) => tracing::debug!(%url, status = row.status, bytes = row.bytes, ?elapsed, "page"),
+        Outcome::Row(row) => {
+            let (charset, by) = row.charset.map(|charset| (charset.name, charset.by)).unzip();
+            tracing::info!(%url, status = row.status, bytes = row.bytes, charset, by, ?elapsed, "page");
+        }
         Outcome::Robots(body) => tracing::debug!(%url, bytes = body.len(), ?elapsed, "robots.txt"),
         Outcome::Address(address) => tracing::debug!(%url, %address, ?elapsed, "resolved"),
         Outcome::Redirect { status, to } => tracing::debug!(%url, status, to = %redact(to.as_str()), "redirect"),

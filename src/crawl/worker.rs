@@ -75,8 +75,8 @@ async fn read<F: Fetch>(shop: &Arc<Shop<F>>, page: Page) -> Result<Row, Failure>
 fn digest(extract: &Extractor, mut page: Page, max_body: u64) -> Result<Row, Failure> {
     guarded(|| {
         fetch::decode(&mut page, Cap::Refuse(max_body))?;
-        let data = extract.run(&page)?;
-        Ok(Row { status: page.status, content_type: page.content_type.take(), bytes: page.body.len() as u64, data })
+        let (data, charset) = extract.read(&page)?;
+        Ok(Row { status: page.status, content_type: page.content_type.take(), bytes: page.body.len() as u64, data, charset })
     })
 }
 
@@ -130,6 +130,48 @@ mod tests {
         let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         gzip.write_all(text).unwrap();
         gzip.finish().unwrap()
+    }
+
+    /// Reads what a page says, but panics where it says so.
+    #[derive(Debug)]
+    struct Fragile;
+
+    impl extract::Extract for Fragile {
+        fn values(&self, document: &extract::Document<'_>, limit: usize) -> Result<Vec<String>, Failure> {
+            let title = (extract::EXTRACTORS[0].compile)("title").unwrap().values(document, limit)?;
+            assert!(!title.iter().any(|title| title == "break"), "broken by {title:?}");
+            Ok(title)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_reading_a_page_is_the_row_of_that_page() {
+        let fields = vec![extract::Field::of("x", Arc::new(Fragile))];
+        let extract = Arc::new(Extractor::new(extract::Settings { fields, ..extract::Settings::default() }).unwrap());
+        let nothing = Page {
+            url: "http://a.example/".parse().unwrap(),
+            status: 200,
+            content_type: None,
+            body: Bytes::new(),
+            codings: Vec::new(),
+            asked: None,
+        };
+        let fetch = Same(nothing.clone());
+        let shop = Arc::new(Shop { fetch, extract, max_body: 10_000_000, readers: Semaphore::new(1) });
+        // Read where it arrives, on a thread of its own, and while no other large page may be read.
+        for rest in [0, INLINE_BYTES, 1_000_000] {
+            for (title, broken) in [("break", true), ("fine", false)] {
+                let body = format!("<title>{title}</title>{}", "<br>".repeat(rest / 4)).into();
+                let result = read(&shop, Page { body, ..nothing.clone() }).await;
+                match result {
+                    Ok(row) => assert!(!broken && row.data.get("x").unwrap() == "fine"),
+                    Err(failure) => {
+                        assert!(broken && failure.kind == ErrorKind::Internal, "{failure}");
+                        assert!(failure.message.contains("broken by [\"break\"]"), "{failure}");
+                    }
+                }
+            }
+        }
     }
 
     #[tokio::test]

@@ -1,15 +1,19 @@
 //! The `css` extractor: matching a compiled selector, and the value that is taken from an element.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use html5ever::QualName;
+use html5ever::serialize::{SerializeOpts, TraversalScope, serialize};
 use scraper::{ElementRef, Node};
 use selectors::context::SelectorCaches;
 use selectors::matching::{
     MatchingContext, MatchingForInvalidation, MatchingMode, NeedsSelectorFlags, QuirksMode, matches_selector,
 };
 
+use super::limits::Limits;
 use super::selector::{Compiled, Wanted, compile};
+use super::step::{Step, in_time};
 use super::{Document, Extract, Kind};
 use crate::model::Failure;
 
@@ -23,33 +27,31 @@ pub(super) const KIND: Kind = Kind {
 #[derive(Debug)]
 struct Css(Compiled);
 
-/// How many elements are tried between two looks at the clock: one element may cost a walk over all its siblings.
-const STRIDE: usize = 64;
-
 impl Extract for Css {
     fn values(&self, document: &Document<'_>, limit: usize) -> Result<Vec<String>, Failure> {
-        let mut values = Vec::new();
-        let mut caches = SelectorCaches::default();
-        for (tried, element) in document.elements().enumerate() {
-            if tried % STRIDE == STRIDE - 1 {
-                document.limits.check_time(|| "matching a selector".to_owned())?;
-            }
-            if self.matches(&element, &mut caches)
-                && let Some(value) = self.value(element, document)
-            {
-                document.limits.count_value(value.len())?;
-                values.push(value);
-                if values.len() == limit {
-                    break;
+        in_time(&document.limits, |steps| {
+            let mut values = Vec::new();
+            let mut caches = SelectorCaches::default();
+            for element in document.elements() {
+                steps.step();
+                if self.matches(&Step { element, steps }, &mut caches)
+                    && let Some(value) = self.value(element, document)?
+                {
+                    let bytes = value.len();
+                    values.push(value);
+                    document.limits.count_value(values.len(), bytes)?;
+                    if values.len() == limit {
+                        break;
+                    }
                 }
             }
-        }
-        Ok(values)
+            Ok(values)
+        })
     }
 }
 
 impl Css {
-    fn matches(&self, element: &ElementRef<'_>, caches: &mut SelectorCaches) -> bool {
+    fn matches(&self, element: &Step<'_, '_>, caches: &mut SelectorCaches) -> bool {
         let mut context = MatchingContext::new(
             MatchingMode::Normal,
             None,
@@ -62,15 +64,15 @@ impl Css {
     }
 
     /// What is taken from an element that matches; `None` where it lacks the attribute.
-    fn value(&self, element: ElementRef<'_>, document: &Document<'_>) -> Option<String> {
-        match &self.0.wanted {
+    fn value(&self, element: ElementRef<'_>, document: &Document<'_>) -> Result<Option<String>, Failure> {
+        Ok(match &self.0.wanted {
             Wanted::Text => Some(text(element)),
-            Wanted::Html => Some(element.html()),
+            Wanted::Html => Some(html(element, &document.limits)?),
             Wanted::Attribute { name, link } => {
-                let (_, value) = element.value().attrs.iter().find(|(own, _)| is_named(own, name))?;
-                Some(if *link { document.absolute(value) } else { value.to_string() })
+                let found = element.value().attrs.iter().find(|(own, _)| is_named(own, name));
+                found.map(|(_, value)| if *link { document.absolute(value) } else { value.to_string() })
             }
-        }
+        })
     }
 }
 
@@ -82,6 +84,34 @@ fn is_named(attribute: &QualName, name: &str) -> bool {
         named.is_some_and(|(first, rest)| prefix.eq_ignore_ascii_case(first) && local.eq_ignore_ascii_case(rest))
     };
     local.eq_ignore_ascii_case(name) || attribute.prefix.as_deref().is_some_and(prefixed)
+}
+
+/// An element as HTML. Where the parser repeated an element, this repeats all its attributes, so that it may be far longer than
+/// the page.
+fn html(element: ElementRef<'_>, limits: &Limits<'_>) -> Result<String, Failure> {
+    let mut html = Capped { bytes: Vec::new(), room: limits.room() };
+    let scope = TraversalScope::IncludeNode;
+    let opts = SerializeOpts { scripting_enabled: false, traversal_scope: scope, create_missing_parent: false };
+    serialize(&mut html, &element, opts).map_err(|_| limits.too_long())?;
+    Ok(String::from_utf8(html.bytes).expect("what is written of texts is text"))
+}
+
+/// Bytes up to a number of them.
+struct Capped {
+    bytes: Vec<u8>,
+    room: usize,
+}
+
+impl Write for Capped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.room = self.room.checked_sub(bytes.len()).ok_or(io::ErrorKind::FileTooLarge)?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The text in an element, its white space made single blanks. Scripts and style sheets in it are left out; they hold

@@ -1,5 +1,6 @@
 //! A parsed page, as the extractors see it.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use scraper::{ElementRef, Html};
@@ -15,13 +16,13 @@ pub struct Document<'a> {
     html: Html,
     url: &'a Url,
     base: OnceCell<Url>,
-    pub(super) limits: Limits,
+    pub(super) limits: Limits<'a>,
 }
 
 impl<'a> Document<'a> {
-    /// Parses a page that was found at `url`.
-    pub(super) fn new(text: &str, url: &'a Url, limits: Limits) -> Result<Self, Failure> {
-        Ok(Self { html: parse(text, &limits)?, url, base: OnceCell::new(), limits })
+    /// Parses a page that was found at `url`, and drops its text.
+    pub(super) fn new(text: Cow<'_, str>, url: &'a Url, limits: Limits<'a>) -> Result<Self, Failure> {
+        Ok(Self { html: parse(&text, &limits)?, url, base: OnceCell::new(), limits })
     }
 
     /// All elements, in document order. (The tree's own list is in the order of creation, which misplaced tags disturb.)

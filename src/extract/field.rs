@@ -36,8 +36,10 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// A fault whose reason may quote anything.
     pub(super) fn new(at: usize, why: impl Into<Cow<'static, str>>) -> Self {
-        Self { at, why: why.into() }
+        let why = why.into();
+        Self { at, why: if why.contains(Clean::is_hostile) { Clean(&why).to_string().into() } else { why } }
     }
 }
 
@@ -66,7 +68,7 @@ fn show(name: Option<&str>, argument: &str, fault: &Fault) -> String {
     let what = name.map_or_else(|| "the field".to_owned(), |name| format!("the selector of {name:?}"));
     let before = argument.get(..fault.at).unwrap_or(argument);
     let column = Clean(before).to_string().chars().count();
-    format!("{what} cannot be read:\n    {}\n    {:column$}^ {}", Clean(argument), "", Clean(&fault.why))
+    format!("{what} cannot be read:\n    {}\n    {:column$}^ {}", Clean(argument), "", fault.why)
 }
 
 impl FromStr for Field {
@@ -98,6 +100,12 @@ impl FromStr for Field {
 }
 
 impl Field {
+    /// A field that takes the first value of an extractor.
+    #[cfg(test)]
+    pub(crate) fn of(name: &str, extract: Arc<dyn Extract>) -> Self {
+        Self { name: name.into(), list: false, extract }
+    }
+
     /// The name: the key in `data`.
     #[must_use]
     pub fn name(&self) -> &Arc<str> {

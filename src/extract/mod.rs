@@ -7,18 +7,20 @@ mod charset;
 mod css;
 mod document;
 mod field;
+mod guard;
 mod limits;
 mod parse;
 mod selector;
+mod step;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::model::{Data, Failure, Page};
+use crate::model::{Charset, Data, Failure, Page};
 
 pub use document::Document;
 pub use field::{Fault, Field, FieldError};
@@ -33,13 +35,17 @@ pub struct Settings {
     pub parse: bool,
     /// How many elements deep a page may nest. Default: 512, which is where browsers stop too.
     pub max_depth: usize,
-    /// How many nodes a page may build: markup can make the parser repeat elements, so the size of the body is no bound.
-    /// Default: 2 000 000, which is about 300 MiB.
+    /// How many nodes (elements, texts, comments) a page may build, but no more than four a byte: markup can make the parser
+    /// repeat elements, so the size of the body is no bound. Default: 1 250 000, which is about 200 MiB.
     pub max_nodes: usize,
-    /// How many bytes the values of a page may have, if that is more than four times its body. Default: 64 MiB.
+    /// How many bytes the values of a page may take, if that is more than four times its body. Default: 64 MiB.
     pub max_values: usize,
-    /// How much CPU time parsing a page and matching its fields may take. Default: 5 s.
+    /// How much CPU time reading a page may take: parsing it and matching its fields. Default: 5 s.
     pub max_time: Duration,
+    /// How many attributes a tag may have. Default: 10 000.
+    pub max_attributes: usize,
+    /// How many values a list may have. Default: 500 000.
+    pub max_matches: usize,
 }
 
 impl Default for Settings {
@@ -49,9 +55,11 @@ impl Default for Settings {
             fields: vec![title],
             parse: true,
             max_depth: 512,
-            max_nodes: 2_000_000,
+            max_nodes: 1_250_000,
             max_values: 64 << 20,
             max_time: Duration::from_secs(5),
+            max_attributes: 10_000,
+            max_matches: 500_000,
         }
     }
 }
@@ -96,6 +104,8 @@ pub static EXTRACTORS: &[Kind] = &[css::KIND];
 #[derive(Debug)]
 pub struct Extractor {
     settings: Settings,
+    /// Held by the one page at a time that may be large: see [`Limits`].
+    large: Mutex<()>,
 }
 
 impl Extractor {
@@ -110,7 +120,7 @@ impl Extractor {
         let mut names = HashSet::new();
         match settings.fields.iter().find(|field| !names.insert(field.name())) {
             Some(field) => Err(FieldError::Twice { name: field.name().clone() }),
-            None => Ok(Self { settings }),
+            None => Ok(Self { settings, large: Mutex::new(()) }),
         }
     }
 
@@ -132,16 +142,26 @@ impl Extractor {
     /// # Errors
     /// The page costs more than its limits allow: `too_large`.
     pub fn run(&self, page: &Page) -> Result<Data, Failure> {
+        self.read(page).map(|(data, _)| data)
+    }
+
+    /// The same, and in which charset the page was read; `None` where it was not read at all.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn read(&self, page: &Page) -> Result<(Data, Option<Charset>), Failure> {
         let fields = &self.settings.fields;
         if fields.is_empty() || !charset::is_markup(page) {
-            return Ok(Data(fields.iter().map(|field| (field.name().clone(), field.nothing())).collect()));
+            let nothing = fields.iter().map(|field| (field.name().clone(), field.nothing())).collect();
+            return Ok((Data(nothing), None));
         }
+        let limits = Limits::new(&self.settings, page.body.len(), &self.large);
+        let (text, charset) = charset::decode(page);
         let read = || -> Result<Vec<(Arc<str>, Value)>, Failure> {
-            let limits = Limits::new(&self.settings, page.body.len());
-            let document = Document::new(&charset::decode(page), &page.url, limits)?;
+            let document = Document::new(text, &page.url, limits)?;
             fields.iter().map(|field| Ok((field.name().clone(), field.read(&document)?))).collect()
         };
-        read().map(Data).map_err(|failure| Failure {
+        read().map(|values| (Data(values), Some(charset))).map_err(|failure| Failure {
             status: Some(page.status),
             content_type: page.content_type.clone(),
             ..failure

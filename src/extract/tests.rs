@@ -175,10 +175,10 @@ fn the_time_bounds_parsing_and_matching() {
     let settings = Settings { fields, max_time: Duration::from_millis(400), ..Settings::default() };
     let failure = Extractor::new(settings.clone()).unwrap().run(&page(rows.as_bytes())).unwrap_err();
     assert_eq!(failure.kind, ErrorKind::TooLarge);
-    assert!(failure.message.contains("more than 400ms of CPU time"), "{failure}");
+    assert!(failure.message.contains("(400ms of CPU time), which passed while matching a selector"), "{failure}");
     let failure =
         Extractor::new(Settings { max_time: Duration::ZERO, ..settings }).unwrap().run(&page(rows.as_bytes())).unwrap_err();
-    assert!(failure.message.contains("parsing its first 4096 of 320000 bytes"), "{failure}");
+    assert!(failure.message.contains("which passed while parsing it"), "{failure}");
 }
 
 #[test]
@@ -188,6 +188,106 @@ fn a_page_that_makes_the_parser_repeat_elements_is_bounded_by_its_nodes() {
     let flood = format!("<p>{formats}{}", "<p>x".repeat(10_000));
     let failure = Extractor::new(settings).unwrap().run(&page(flood.as_bytes())).unwrap_err();
     assert!(failure.message.contains("more than 50000 nodes"), "{failure}");
+}
+
+#[test]
+fn a_match_that_walks_over_the_page_for_each_of_its_elements_is_stopped() {
+    let rows = "<i></i>".repeat(40_000);
+    for field in ["x=:root:has(b ~ i)", "x=:root:has(:nth-last-child(3))", "x=:has(~ b)", "x=b ~ i", "x=:not(:nth-child(n))"] {
+        let settings = Settings { max_time: Duration::from_millis(600), ..extractor(&[field]).settings };
+        let start = cpu_time();
+        let result = Extractor::new(settings).unwrap().run(&page(rows.as_bytes()));
+        assert!(cpu_time().saturating_sub(start) < Duration::from_secs(2), "{field}");
+        match result {
+            Ok(data) => assert_eq!(data.get("x"), Some(&Value::Null), "{field}"),
+            Err(failure) => assert!(failure.message.contains("matching a selector"), "{field}: {failure}"),
+        }
+    }
+}
+
+#[test]
+fn long_attributes_that_the_parser_repeats_are_stopped_too() {
+    let long = "long ".repeat(20_000);
+    let flood = format!("<p><b class='{long}' title='{long}'>{}", "<p>x".repeat(20_000));
+    for field in ["x=b.nosuch", "x=[title*=nosuch]", "x=[title='nosuch' i]"] {
+        let settings = Settings { max_time: Duration::from_millis(600), ..extractor(&[field]).settings };
+        let start = cpu_time();
+        let result = Extractor::new(settings).unwrap().run(&page(flood.as_bytes()));
+        assert!(cpu_time().saturating_sub(start) < Duration::from_secs(2), "{field}");
+        match result {
+            Ok(data) => assert_eq!(data.get("x"), Some(&Value::Null), "{field}"),
+            Err(failure) => assert!(failure.message.contains("matching a selector"), "{field}: {failure}"),
+        }
+    }
+}
+
+#[test]
+fn a_tag_may_have_many_attributes_but_not_any_number() {
+    let tag = |count| format!("<p>x<p{}>y", each(count, |n| format!(" a{n}=x")));
+    assert_eq!(all("x[]=p", &tag(10_000)), ["x", "y"]);
+    let failure = extractor(&["x=p"]).run(&page(tag(10_001).as_bytes())).unwrap_err();
+    assert_eq!(failure.kind, ErrorKind::TooLarge);
+    assert_eq!(failure.message, "the page has a tag with more than 10000 attributes");
+    let (result, time) = cost(&tag(60_000), Duration::from_secs(5));
+    assert_eq!(result.unwrap_err().kind, ErrorKind::TooLarge);
+    assert!(time < Duration::from_secs(7), "{time:?}");
+}
+
+#[test]
+fn elements_that_the_parser_repeats_are_counted_with_their_attributes() {
+    let formats = each(100, |n| format!("<b x{n}{}>", each(200, |n| format!(" a{n}"))));
+    let settings = Settings { max_nodes: 100_000, max_time: Duration::from_mins(1), ..Settings::default() };
+    let flood = format!("<p>{formats}{}", "<p>x".repeat(10_000));
+    let failure = Extractor::new(settings).unwrap().run(&page(flood.as_bytes())).unwrap_err();
+    assert!(failure.message.contains("more than 100000 nodes"), "{failure}");
+}
+
+#[test]
+fn a_short_page_builds_no_more_than_four_nodes_a_byte() {
+    let flood = format!("<p>{}{}", each(60, |n| format!("<b {n}=x>")), "<p>x".repeat(2000));
+    let failure = extractor(&["x=p"]).run(&page(flood.as_bytes())).unwrap_err();
+    let limit = 10_000 + 4 * flood.len();
+    assert!(failure.message.contains(&format!("more than {limit} nodes")), "{failure}");
+}
+
+#[test]
+fn html_that_is_longer_than_the_page_is_bounded_while_it_is_written() {
+    let flood = format!("<p><b title='{}'>{}", "x".repeat(100_000), "<p>x".repeat(20_000));
+    for field in ["x=html::html", "x[]=b::html", "x[]=b::attr(title)"] {
+        let failure = extractor(&[field]).run(&page(flood.as_bytes())).unwrap_err();
+        assert!(failure.message.contains("longer than 67108864 bytes"), "{field}: {failure}");
+    }
+}
+
+#[test]
+fn a_list_has_a_number_of_values_or_the_page_is_refused() {
+    let rows = "<p>x".repeat(1001);
+    let settings = |max_matches| Settings { max_matches, ..extractor(&["x[]=p", "y=p"]).settings };
+    let whole = Extractor::new(settings(1001)).unwrap().run(&page(rows.as_bytes())).unwrap();
+    assert_eq!(whole.get("x").unwrap().as_array().unwrap().len(), 1001);
+    let failure = Extractor::new(settings(1000)).unwrap().run(&page(rows.as_bytes())).unwrap_err();
+    assert_eq!(failure.kind, ErrorKind::TooLarge);
+    assert!(failure.message.starts_with("a field has more than 1000 values"), "{failure}");
+    // Values without a text take memory too.
+    let empty = Settings { max_values: 10_000, ..extractor(&["x[]=br"]).settings };
+    let failure = Extractor::new(empty).unwrap().run(&page("<br>".repeat(400).as_bytes())).unwrap_err();
+    assert!(failure.message.contains("longer than 10000 bytes"), "{failure}");
+}
+
+#[test]
+fn of_large_pages_one_is_read_at_a_time() {
+    let extractor = extractor(&["x=title"]);
+    let body = format!("<title>t</title>{}", "<br>".repeat(250_000));
+    let large = page(body.as_bytes());
+    let turn = extractor.large.lock().unwrap();
+    thread::scope(|scope| {
+        #[expect(clippy::disallowed_methods, reason = "the scope joins it")]
+        let waiting = thread::Builder::new().spawn_scoped(scope, || extractor.run(&large)).unwrap();
+        assert_eq!(json!(extractor.run(&page(b"<title>s</title>")).unwrap()), json!({"x": "s"}), "a small page waits for none");
+        assert!(!waiting.is_finished());
+        drop(turn);
+        assert_eq!(json!(waiting.join().unwrap().unwrap()), json!({"x": "t"}));
+    });
 }
 
 proptest! {

@@ -19,7 +19,7 @@ mod waits;
 pub use asked::Asked;
 pub use failure::{ErrorKind, Failure};
 pub use flight::{Flight, Flying, Phase};
-pub use page::Page;
+pub use page::{Charset, Page};
 pub use record::{Columns, Data, Record, Timestamp};
 pub use status::{News, Status};
 pub use summary::{Ended, Slowed, Summary};

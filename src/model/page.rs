@@ -47,3 +47,12 @@ impl Page {
         })
     }
 }
+
+/// In which encoding a page is written, and who said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charset {
+    /// The encoding's name in the Encoding standard: `windows-1251`.
+    pub name: &'static str,
+    /// What decided it: `bom`, `header`, `meta`, `xml` (a declaration), `detection`, or `default`.
+    pub by: &'static str,
+}

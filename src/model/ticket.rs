@@ -8,6 +8,7 @@ use url::Url;
 
 use super::asked::Asked;
 use super::failure::Failure;
+use super::page::Charset;
 use super::record::Data;
 use super::target::Target;
 
@@ -157,4 +158,6 @@ pub struct Row {
     pub bytes: u64,
     /// The fields.
     pub data: Data,
+    /// In which charset the page was read, if it was.
+    pub charset: Option<Charset>,
 }

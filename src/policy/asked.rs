@@ -102,7 +102,8 @@ fn draft(headers: &HeaderMap, is_refusal: bool, now: SystemTime) -> Option<Asked
     let line_of = |name| line(headers, name).unwrap_or_default();
     let (limits, policies) = (line_of("RateLimit"), line_of("RateLimit-Policy"));
     let window = |name| parts(&policies, ',').find(|policy| parts(policy, ';').next() == name).and_then(|it| value(it, ';', "w"));
-    let now_form = parts(&limits, ',').filter(|limit| is_spent(value(limit, ';', "r"), is_refusal));
+    let sent = parts(&limits, ',').filter(|limit| !limit.is_empty());
+    let now_form = sent.filter(|limit| is_spent(value(limit, ';', "r"), is_refusal));
     let now_form = now_form.filter_map(|limit| value(limit, ';', "t").or_else(|| window(parts(limit, ';').next())));
     let spent_before = is_spent(value(&limits, ',', "remaining"), is_refusal);
     let before = value(&limits, ',', "reset").filter(|_| spent_before);

@@ -29,6 +29,12 @@ pub enum Error {
         /// The operating system's reason.
         source: io::Error,
     },
+    /// An input in an encoding that none of its lines can be read in.
+    #[error("{name}: is UTF-16: save it as UTF-8, or pipe it in with: iconv -f UTF-16 -t UTF-8")]
+    Utf16 {
+        /// The input's name.
+        name: String,
+    },
     /// A table without a single line.
     #[error("{name}: is empty: a table begins with a header that names its columns")]
     Empty {

@@ -49,8 +49,13 @@ impl Lines {
             self.from.consume(used);
         }
         self.number += u64::from(any);
-        if self.number == 1 && self.bytes.starts_with(b"\xef\xbb\xbf") {
-            self.bytes.drain(..3);
+        if self.number == 1 {
+            match *self.bytes {
+                [0xef, 0xbb, 0xbf, ..] => drop(self.bytes.drain(..3)),
+                // Its mark, and a character of ASCII. Each line of it would be a bad one.
+                [0xff, 0xfe, _, 0, ..] | [0xfe, 0xff, 0, ..] => return Err(Error::Utf16 { name: self.name.clone() }),
+                _ => {}
+            }
         }
         Ok(any)
     }
@@ -96,9 +101,7 @@ impl Lines {
         match str::from_utf8(&self.bytes) {
             Ok(text) => Ok(text.trim()),
             Err(error) => {
-                let utf16 = self.bytes.starts_with(b"\xff\xfe") || self.bytes.starts_with(b"\xfe\xff");
-                let hint = if utf16 { ": it looks like UTF-16, save it as UTF-8" } else { "" };
-                let why = format!("not UTF-8 from byte {} of the line on{hint}", error.valid_up_to() + 1);
+                let why = format!("not UTF-8 from byte {} of the line on", error.valid_up_to() + 1);
                 Err(Bad { shown: escape(self.bytes.trim_ascii()), why })
             }
         }

@@ -95,7 +95,10 @@ fn a_page_made_to_stall_the_parser_does_not_stall_the_others() {
         ("/list", "<ul><li>".repeat(60_000)),
         ("/bold", "<b>".repeat(200_000)),
         ("/scope", "<div>".repeat(30_000) + &"</p>".repeat(30_000)),
-        ("/attributes", (0..60_000).fold("<p".to_owned(), |tag, n| tag + " a" + &n.to_string())),
+        ("/attributes", (0..60_000).fold("<p".to_owned(), |tag, n| tag + " a" + &n.to_string()) + ">"),
+        ("/adoption", "<b><i>".repeat(200) + &"</b></i>".repeat(20_000)),
+        ("/foster", "<table><div>".repeat(50_000)),
+        ("/entities", "&amp;&nosuch;&lt".repeat(100_000)),
     ];
     let mut list = String::new();
     for (path, page) in &hostile {
@@ -104,14 +107,45 @@ fn a_page_made_to_stall_the_parser_does_not_stall_the_others() {
     }
     let run = scrape("-c 8").arg("-").stdin(list + &site.list(5)).run();
     assert!(run.took < Duration::from_secs(50), "{:?}", run.took);
-    for index in 1..=5 {
+    for (index, deep) in (1..).zip([true, true, true, true, false]) {
         let record = run.at(index);
-        assert!(field(&record, "error").is_null() || field(&record, "error") == "too_large", "{record}");
+        assert_eq!(field(&record, "error"), "too_large", "{record}");
+        let message = field(&record, "error_message").as_str().unwrap();
+        assert!(!deep || message.contains("deeper than 512"), "{message}");
     }
-    for index in 6..=10 {
+    for index in 6..=13 {
         assert!(field(&run.at(index), "error").is_null());
     }
-    assert_eq!(run.records().len(), 10);
+    assert_eq!(run.records().len(), 13);
+}
+
+#[test]
+fn half_a_million_matches_are_a_list_and_one_more_is_a_failure() {
+    let site = Site::start();
+    site.page("/most", Reply::html("<p>x".repeat(500_000))).page("/more", Reply::html("<p>x".repeat(500_001)));
+    let list = [site.url("/most"), site.url("/more")].join("\n");
+    let run = scrape("-c 1 --max-parse 1m -s x[]=p").stdin(list).run().code(3);
+    let most = field(&run.at(1), "data.x").as_array().unwrap().len();
+    assert_eq!(most, 500_000, "{}", field(&run.at(1), "error_message"));
+    let more = run.at(2);
+    assert_eq!((field(&more, "error"), field(&more, "data")), (&json!("too_large"), &json!({})));
+    assert!(field(&more, "error_message").as_str().unwrap().contains("more than 500000 values"), "{more}");
+}
+
+#[test]
+fn the_time_that_a_page_may_take_to_be_read_is_a_flag() {
+    let site = Site::start();
+    site.page("/wide", Reply::html("<i></i>".repeat(60_000))).page("/next", Reply::title("next"));
+    // Each i asks all those before it.
+    let flags = ["-c", "1", "--max-parse", "200ms", "-s", "t=title", "-s", "x=:root:has(b ~ i)"];
+    let run = scrape("").args(flags).stdin([site.url("/wide"), site.url("/next")].join("\n")).run().code(3);
+    let record = run.at(1);
+    assert_eq!(
+        (field(&record, "error"), field(&record, "status"), field(&record, "attempts")),
+        (&json!("too_large"), &json!(200), &json!(1))
+    );
+    assert!(field(&record, "error_message").as_str().unwrap().contains("--max-parse (200ms of CPU time)"), "{record}");
+    assert_eq!(field(&run.at(2), "data.t"), "next");
 }
 
 #[test]
@@ -120,6 +154,7 @@ fn a_page_of_unfinished_things_is_a_page() {
         ("<title>never closed", json!("never closed")),
         ("<title>x</title><!-- never closed", json!("x")),
         ("<title>x</title><a href=\"never closed", json!("x")),
+        ("<title>x</title><p class=\"never closed <p>", json!("x")),
         ("\0<title>x\0y</title>", json!("x\u{fffd}y")),
     ] {
         assert_eq!(extracted(page, ["t=title"]), json!({"t": title}), "{page:?}");

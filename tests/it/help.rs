@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 52] = [
+const FLAGS: [&str; 53] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -38,6 +38,7 @@ const FLAGS: [&str; 52] = [
     "--select",
     "--fetch-only",
     "--accept",
+    "--max-parse",
     "--output",
     "--format",
     "--ordered",
@@ -95,6 +96,7 @@ fn the_help_names_the_defaults() {
         ("--max-redirects", "10"),
         ("--max-body", "10M"),
         ("--accept", "200-299"),
+        ("--max-parse", "5s"),
         ("--url-field", "url"),
         ("--burst", "1"),
         ("--limit-by", "host"),
@@ -155,6 +157,7 @@ fn a_limit_of_nothing_is_a_usage_error() {
         "--read-timeout 0",
         "--deadline 0",
         "--max-body 0",
+        "--max-parse 0",
         "-c 0",
         "--per-host 0",
         "--rps 0",

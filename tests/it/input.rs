@@ -61,10 +61,60 @@ fn a_line_that_is_no_url_is_a_record_that_names_its_place_and_the_list_goes_on()
             (&json!(0), &json!(null), &json!({}))
         );
     }
+    assert_eq!(field(&run.at(invalid), "url"), "http://127.0.0.1/\\xff\\xfe", "the bytes are shown, escaped");
     assert_eq!(field(&run.at(invalid + 1), "url"), &good);
     assert_eq!(site.paths(), ["/p/1"]);
     let summary = run.summary();
     assert_eq!((summary.total, summary.ok, summary.failed), (invalid + 1, 1, invalid));
+}
+
+#[test]
+fn a_line_of_megabytes_is_a_record_that_shows_its_beginning() {
+    let site = Site::of_pages();
+    let long = site.url("/p/") + &"x".repeat(10_000_000);
+    let run = scrape("-").stdin(format!("{}\n{long}\n{}", site.url("/p/1"), site.url("/p/2"))).run().code(3);
+    let bad = run.at(2);
+    assert_eq!(field(&bad, "error"), "invalid_url");
+    assert_eq!(field(&bad, "error_message"), "stdin:2: the line is longer than 64 KiB");
+    let shown = field(&bad, "url").as_str().unwrap();
+    assert!(shown.len() < 300 && long.starts_with(shown.trim_end_matches('…')), "{shown}");
+    assert_eq!(sorted_paths(&site), ["/p/1", "/p/2"]);
+}
+
+#[test]
+fn a_list_in_utf_16_breaks_the_run_and_is_told_what_to_do() {
+    let list: Vec<u8> = "\u{feff}http://a.test/\r\nhttp://b.test/\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let run = scrape("-").stdin(list).run().code(1);
+    assert!(run.stderr.contains("stdin: is UTF-16: save it as UTF-8"), "{}", run.stderr);
+    assert!(run.stdout.is_empty());
+}
+
+#[test]
+fn a_url_is_what_the_url_standard_makes_of_it() {
+    let proxy = Site::proxy();
+    proxy.on("/*", |request| Reply::title(&request.path));
+    for (given, host, path) in [
+        ("http://BÜCHER.test/ü/../a b", "xn--bcher-kva.test", "/a%20b"),
+        ("HTTP://a.test:80/%7ea%2Fb", "a.test", "/%7ea%2Fb"),
+        ("http://a.test/é?q=é&r=a b#frag ment", "a.test", "/%C3%A9?q=%C3%A9&r=a%20b"),
+        ("http://a.test/a/./b/%2e%2e/c/..", "a.test", "/a/"),
+        ("http://a.test?q", "a.test", "/?q"),
+        ("http://a.test\\x\\y", "a.test", "/x/y"),
+        ("http://2130706433/x", "127.0.0.1", "/x"),
+        ("http://0x7f.0.0.01/x", "127.0.0.1", "/x"),
+        ("http://ex%41mple.test./x", "example.test.", "/x"),
+        ("http://a.test/🧑‍🚀", "a.test", "/%F0%9F%A7%91%E2%80%8D%F0%9F%9A%80"),
+    ] {
+        let run = scrape("--robots never").through(&proxy).stdin(given).run().code(0);
+        let hit = proxy.hits().pop().unwrap().request;
+        assert_eq!((hit.host(), hit.path.as_str()), (host, path), "{given}");
+        assert_eq!(field(&run.record(), "url"), given, "as the list has it");
+    }
+    // What the standard would drop without a word was not meant.
+    let bad =
+        ["http://a.test/\tnote", "http:a.test", "http:///a.test/", "http://a.test:99999/", "http://a b.test/", "http://[::1/"];
+    let run = scrape("--robots never").through(&proxy).stdin(bad.join("\n")).run().code(3);
+    assert_eq!(run.each("error"), ["invalid_url"; 6]);
 }
 
 #[test]

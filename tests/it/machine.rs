@@ -88,6 +88,45 @@ fn memory_does_not_grow_with_the_list() {
 }
 
 #[test]
+fn memory_does_not_grow_with_markup_that_is_made_for_it() {
+    let each = |count: usize, piece: &dyn Fn(usize) -> String| (0..count).map(piece).collect::<String>();
+    let attributes = each(300, &|n| format!(" a{n}"));
+    let long = "long ".repeat(20_000);
+    let floods = [
+        // The parser repeats what is not closed in each of the paragraphs.
+        format!("<p>{}{}", each(500, &|n| format!("<b a{n}>")), "<p>x".repeat(500_000)),
+        format!("<p>{}{}", each(300, &|n| format!("<b b{n}{attributes}>")), "<p>x".repeat(100_000)),
+        format!("<p><b class='{long}'>{}", "<p>x".repeat(100_000)),
+        "<p>".repeat(3_000_000),
+        "<br>".repeat(2_000_000),
+        "<div>".repeat(1_000_000),
+        format!("<p><b title='{long}'>{}", "<p>x".repeat(100_000)),
+        format!("<title>{}", "x".repeat(5_000_000)),
+    ];
+    let (site, gate) = (Site::of_pages(), Gate::default());
+    site.page("/last", Reply::title("last").behind(&gate));
+    let mut list = String::new();
+    for (number, flood) in floods.iter().enumerate() {
+        let path = format!("/flood/{number}");
+        site.page(&path, Reply::html(flood));
+        list += &(site.url(&path) + "\n");
+    }
+    let fields = ["title=title", "none=b.nosuch", "html=html::html"];
+    let flags = fields.into_iter().flat_map(|field| ["-s", field]);
+    let run =
+        scrape("-c 8 --max-parse 2s --retries 0 --timeout 2m --read-timeout 2m -").args(flags).stdin(list + &site.url("/last"));
+    let mut live = run.spawn();
+    let lines: Vec<_> = (0..floods.len()).map(|_| live.line().chars().take(600).collect::<String>()).collect();
+    site.wait_for("/last");
+    let peak = live.peak_memory();
+    gate.open();
+    live.end().code(3);
+    let refused = lines.iter().filter(|line| line.contains("\"error\":\"too_large\"")).count();
+    assert_eq!(refused, floods.len() - 1, "all but the long title: {lines:#?}");
+    assert!(peak < 300 << 20, "{} MiB", peak >> 20);
+}
+
+#[test]
 fn memory_does_not_grow_with_an_endless_body() {
     let site = Site::of_pages();
     let gate = Gate::default();

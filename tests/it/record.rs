@@ -169,6 +169,20 @@ fn a_table_has_a_column_for_every_key_field_and_input_column() {
 }
 
 #[test]
+fn no_nul_is_written_to_a_table_and_json_has_it_escaped() {
+    let site = Site::start();
+    site.page("/x", Reply::html("<title>a\0b&#0;c</title>"));
+    let list = format!("url,note\n{},x\0y\n", site.url("/x"));
+    let run = scrape("--input-format csv -f csv").stdin(&list).run().code(0);
+    let rows = rows(run.text(), b',');
+    assert_eq!(rows[1][11..], ["a\u{fffd}b\u{fffd}c", "x\u{fffd}y"]);
+    assert!(!run.stdout.contains(&0));
+    let run = scrape("--input-format csv").stdin(&list).run().code(0);
+    assert_eq!(field(&run.record(), "input.note"), "x\0y");
+    assert!(run.text().contains("x\\u0000y") && !run.stdout.contains(&0));
+}
+
+#[test]
 fn a_table_has_its_header_also_without_rows() {
     for (format, delimiter) in [("csv", b','), ("tsv", b'\t')] {
         let run = scrape("-f").arg(format).stdin("").run().code(0);
@@ -204,9 +218,37 @@ fn a_page_in_another_charset_is_read_as_it_was_meant() {
     let header = |charset: &str| Reply::status(200).header("Content-Type", &format!("text/html{charset}"));
     site.page("/header", header("; charset=windows-1251").body(b"<title>\xcf\xf0\xe8\xe2\xe5\xf2</title>"))
         .page("/mark", header("; charset=latin1").body("\u{feff}<title>Привет</title>"))
+        .page(
+            "/unknown",
+            header("; charset=nonsense").body(b"<meta charset=windows-1251><title>\xcf\xf0\xe8\xe2\xe5\xf2</title>"),
+        )
+        .page("/latin", header("; charset=iso-8859-1").body(b"<title>\x93\xe9\x94</title>"))
+        .page("/wide", header("; charset=utf-16").body(wide("<title>Привет</title>")))
+        .page("/wide-mark", header("").body([&b"\xff\xfe"[..], &wide("<title>Привет</title>")].concat()))
+        .page("/meta-wide", header("").body("<meta charset=utf-16><title>Привет</title>"))
+        .page(
+            "/late",
+            header("").body([&b" ".repeat(1024)[..], "<meta charset=koi8-r><title>Привет</title>".as_bytes()].concat()),
+        )
         .page("/bad", header("; charset=utf-8").body(b"<title>\xff!</title>"));
-    for (path, title) in [("/header", "Привет"), ("/mark", "Привет"), ("/bad", "\u{fffd}!")] {
-        let record = scrape("").arg(site.url(path)).run().code(0).record();
-        assert_eq!(field(&record, "data.title"), title, "{path}");
+    for (path, title, by) in [
+        ("/header", "Привет", "charset=\"windows-1251\" by=\"header\""),
+        ("/mark", "Привет", "charset=\"UTF-8\" by=\"bom\""),
+        ("/unknown", "Привет", "charset=\"windows-1251\" by=\"meta\""),
+        ("/latin", "“é”", "charset=\"windows-1252\" by=\"header\""),
+        ("/wide", "Привет", "charset=\"UTF-16LE\" by=\"header\""),
+        ("/wide-mark", "Привет", "charset=\"UTF-16LE\" by=\"bom\""),
+        ("/meta-wide", "Привет", "charset=\"UTF-8\" by=\"meta\""),
+        ("/late", "Привет", "charset=\"UTF-8\" by=\"detection\""),
+        ("/bad", "\u{fffd}!", "charset=\"UTF-8\" by=\"header\""),
+    ] {
+        let run = scrape("-v").arg(site.url(path)).run().code(0);
+        assert_eq!(field(&run.record(), "data.title"), title, "{path}");
+        assert!(run.stderr.contains(by), "{path}: {}", run.stderr);
     }
+}
+
+/// A text in UTF-16, the low byte first.
+fn wide(text: &str) -> Vec<u8> {
+    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }

@@ -22,6 +22,7 @@ pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
     sink(&args, &mut plan);
     not_onto_itself(&plan)?;
     plan.extract.parse = !args.fetch_only;
+    set(&mut plan.extract.max_time, args.max_parse);
     if !args.select.is_empty() || args.fetch_only {
         plan.extract.fields = args.select;
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Clean;
 use proptest::prelude::*;
 
 #[test]
@@ -82,6 +83,14 @@ fn a_wrong_selector_is_pointed_at_and_explained() {
         let fault = compile(&text).unwrap_err();
         assert_eq!(fault.at, at, "{marked}: {}", fault.why);
         assert!(fault.why.contains(why), "{marked}: {}", fault.why);
+    }
+}
+
+#[test]
+fn a_reason_is_one_line_that_shows_what_is_wrong() {
+    for text in ["x.\n=l", "a/**/\n!\n", "a[x=\n]", "a:\u{2028}b\u{9b}", "a\u{1b}", "a::\u{2028}"] {
+        let fault = compile(text).unwrap_err();
+        assert!(!fault.why.contains(Clean::is_hostile), "{text:?}: {:?}", fault.why);
     }
 }
 

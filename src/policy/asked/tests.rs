@@ -43,6 +43,12 @@ fn the_draft_is_read_in_all_its_forms() {
 }
 
 #[test]
+fn what_is_not_sent_asks_for_nothing() {
+    assert_eq!(said(503, "RateLimit-Policy: ;w=60"), None);
+    assert_eq!(said(503, "RateLimit: \nRateLimit-Policy: ;w=60"), None);
+}
+
+#[test]
 fn a_reset_is_read_as_what_it_must_be() {
     for (reset, millis) in [
         ("30", 30_000),

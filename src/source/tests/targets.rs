@@ -45,8 +45,14 @@ fn a_line_of_64_kib_is_still_a_line() {
 
 #[test]
 fn a_list_in_utf_16_is_told_so() {
-    let said = all(of([bytes("urls.txt", b"\xff\xfeh\0t\0t\0p\0")]));
-    assert_eq!(said, ["urls.txt:1: not UTF-8 from byte 1 of the line on: it looks like UTF-16, save it as UTF-8"]);
+    for name in ["urls.txt", "urls.csv", "urls.jsonl"] {
+        for list in [&b"\xff\xfeh\0t\0t\0p\0"[..], b"\xfe\xff\0h\0t\0t\0p"] {
+            let opened = open(of([bytes(name, list)]));
+            let error = opened.and_then(|mut reader| reader.next().expect("it has a line")).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("{name}: is UTF-16: save it as UTF-8")), "{error}");
+        }
+    }
+    assert_eq!(all(of([bytes("urls.txt", b"\xff\xfe\xff\xff")])), ["urls.txt:1: not UTF-8 from byte 1 of the line on"]);
 }
 
 #[test]

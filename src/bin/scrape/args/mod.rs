@@ -136,6 +136,9 @@ pub(crate) struct Args {
     /// The statuses that are pages, as 200-299,404
     #[arg(long, value_name = "LIST", value_parser = status_list, help_heading = "Extract")]
     pub(crate) accept: Option<Statuses>,
+    /// CPU time that reading one page may take: parsing it and matching its fields
+    #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Extract")]
+    pub(crate) max_parse: Option<Duration>,
 
     /// Write to this file, in the format of its extension; - is stdout
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
@@ -159,7 +162,7 @@ pub(crate) struct Args {
     /// Say nothing on stderr unless the run breaks
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Talk")]
     pub(crate) quiet: bool,
-    /// Log failures; twice: requests; thrice: everything (`RUST_LOG` overrides)
+    /// Log pages and failures; twice: requests; thrice: everything (`RUST_LOG` overrides)
     #[arg(short, long, action = clap::ArgAction::Count, help_heading = "Talk")]
     pub(crate) verbose: u8,
     /// Whether to show the progress

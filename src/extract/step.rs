@@ -1,0 +1,194 @@
+//! An element as a selector sees it, where each step to another one is counted: a single match may walk over the whole page for
+//! each of its elements (`:has(b ~ i)`). Matching has no way to be stopped, so it is unwound when the time is over.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use html5ever::Namespace;
+use scraper::selector::{CssLocalName, CssString, NonTSPseudoClass, PseudoElement, Simple};
+use scraper::{CaseSensitivity, Element, ElementRef};
+use selectors::OpaqueElement;
+use selectors::attr::{AttrSelectorOperation, NamespaceConstraint};
+use selectors::bloom::BloomFilter;
+use selectors::matching::{ElementSelectorFlags, MatchingContext};
+
+use super::limits::Limits;
+use crate::model::Failure;
+
+/// How many steps are made between two looks at the clock.
+const STRIDE: usize = 4096;
+
+/// So many bytes are read in the time of a step.
+const STEP: usize = 64;
+
+/// What a match is unwound with.
+struct Late;
+
+/// Counts the steps of matching.
+#[derive(Debug)]
+pub(super) struct Steps<'a, 'b> {
+    limits: &'a Limits<'b>,
+    made: Cell<usize>,
+}
+
+impl Steps<'_, '_> {
+    /// Counts a step; does not come back when the time is over.
+    pub(super) fn step(&self) {
+        self.read(0);
+    }
+
+    /// Counts the reading of so many bytes as steps.
+    fn read(&self, bytes: usize) {
+        self.made.set(self.made.get() + 1 + bytes / STEP);
+        if self.made.get() >= STRIDE {
+            self.made.set(0);
+            if self.limits.is_late() {
+                resume_unwind(Box::new(Late)); // no panic: nobody is told of it
+            }
+        }
+    }
+}
+
+/// Matches until the time is over.
+pub(super) fn in_time<T>(limits: &Limits<'_>, work: impl FnOnce(&Steps<'_, '_>) -> Result<T, Failure>) -> Result<T, Failure> {
+    let steps = Steps { limits, made: Cell::new(0) };
+    // What it leaves half done is dropped with it, but for the page, which it only reads.
+    catch_unwind(AssertUnwindSafe(|| work(&steps))).unwrap_or_else(|cause: Box<dyn Any + Send>| {
+        if cause.is::<Late>() { Err(limits.late("matching a selector")) } else { resume_unwind(cause) }
+    })
+}
+
+/// An element, and what counts the steps to others.
+#[derive(Clone, Debug)]
+pub(super) struct Step<'a, 'b> {
+    pub(super) element: ElementRef<'a>,
+    pub(super) steps: &'a Steps<'a, 'b>,
+}
+
+/// Everything is the element's own answer, but for the ways to others.
+impl Element for Step<'_, '_> {
+    type Impl = Simple;
+
+    fn opaque(&self) -> OpaqueElement {
+        self.element.opaque()
+    }
+
+    fn parent_element(&self) -> Option<Self> {
+        self.go(Element::parent_element)
+    }
+
+    fn prev_sibling_element(&self) -> Option<Self> {
+        self.go(Element::prev_sibling_element)
+    }
+
+    fn next_sibling_element(&self) -> Option<Self> {
+        self.go(Element::next_sibling_element)
+    }
+
+    fn first_element_child(&self) -> Option<Self> {
+        self.go(Element::first_element_child)
+    }
+
+    fn is_same_type(&self, other: &Self) -> bool {
+        self.element.is_same_type(&other.element)
+    }
+
+    fn is_html_element_in_html_document(&self) -> bool {
+        self.element.is_html_element_in_html_document()
+    }
+
+    fn has_local_name(&self, name: &CssLocalName) -> bool {
+        self.element.has_local_name(name)
+    }
+
+    fn has_namespace(&self, namespace: &Namespace) -> bool {
+        self.element.has_namespace(namespace)
+    }
+
+    fn attr_matches(
+        &self,
+        namespace: &NamespaceConstraint<&Namespace>,
+        name: &CssLocalName,
+        operation: &AttrSelectorOperation<&CssString>,
+    ) -> bool {
+        let own = self.element.value().attrs.iter().filter(|(own, _)| own.local == name.0);
+        self.steps.read(own.map(|(_, value)| value.len()).sum());
+        self.element.attr_matches(namespace, name, operation)
+    }
+
+    fn has_id(&self, id: &CssLocalName, case: CaseSensitivity) -> bool {
+        self.element.has_id(id, case)
+    }
+
+    /// The element itself would keep a list of its classes, which one that the parser repeated has once more each time.
+    fn has_class(&self, name: &CssLocalName, case: CaseSensitivity) -> bool {
+        let classes = self.element.attr("class").unwrap_or_default();
+        self.steps.read(classes.len());
+        classes.split_ascii_whitespace().any(|class| case.eq(class.as_bytes(), name.0.as_bytes()))
+    }
+
+    fn is_empty(&self) -> bool {
+        Element::is_empty(&self.element)
+    }
+
+    fn is_root(&self) -> bool {
+        self.element.is_root()
+    }
+
+    fn is_link(&self) -> bool {
+        self.element.is_link()
+    }
+
+    fn is_html_slot_element(&self) -> bool {
+        self.element.is_html_slot_element()
+    }
+
+    fn match_non_ts_pseudo_class(&self, class: &NonTSPseudoClass, context: &mut MatchingContext<'_, Simple>) -> bool {
+        self.element.match_non_ts_pseudo_class(class, context)
+    }
+
+    fn match_pseudo_element(&self, pseudo: &PseudoElement, context: &mut MatchingContext<'_, Simple>) -> bool {
+        self.element.match_pseudo_element(pseudo, context)
+    }
+
+    fn parent_node_is_shadow_root(&self) -> bool {
+        self.element.parent_node_is_shadow_root()
+    }
+
+    fn containing_shadow_host(&self) -> Option<Self> {
+        self.go(Element::containing_shadow_host)
+    }
+
+    fn is_pseudo_element(&self) -> bool {
+        self.element.is_pseudo_element()
+    }
+
+    fn is_part(&self, name: &CssLocalName) -> bool {
+        self.element.is_part(name)
+    }
+
+    fn imported_part(&self, name: &CssLocalName) -> Option<CssLocalName> {
+        self.element.imported_part(name)
+    }
+
+    fn has_custom_state(&self, name: &CssLocalName) -> bool {
+        self.element.has_custom_state(name)
+    }
+
+    fn apply_selector_flags(&self, flags: ElementSelectorFlags) {
+        self.element.apply_selector_flags(flags);
+    }
+
+    fn add_element_unique_hashes(&self, filter: &mut BloomFilter) -> bool {
+        self.element.add_element_unique_hashes(filter)
+    }
+}
+
+impl<'a> Step<'a, '_> {
+    /// Another element, if there is one.
+    fn go(&self, to: impl FnOnce(&ElementRef<'a>) -> Option<ElementRef<'a>>) -> Option<Self> {
+        self.steps.step();
+        to(&self.element).map(|element| Self { element, steps: self.steps })
+    }
+}
