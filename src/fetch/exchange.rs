@@ -51,6 +51,7 @@ async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -
         }
     };
     dial::enter(Phase::Body);
+    fetcher.learn_address(&sent);
     let status = sent.status();
     // What --accept and --max-body say is meant for pages. One byte more than counts tells that a robots.txt goes on.
     let (is_accepted, cap) = match ticket.purpose {

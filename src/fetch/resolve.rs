@@ -5,16 +5,17 @@
 
 mod pins;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{io, iter};
 
+use reqwest::Response;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::time::{Instant, timeout};
 use url::Host;
 
-use self::pins::{Pins, preferred};
+use self::pins::{Pin, Pins, preferred};
 use super::client::Fetcher;
 use super::guard::Refused;
 use super::known::{self, Known};
@@ -41,6 +42,8 @@ struct Common {
     since: Instant,
     guard: Guard,
     pins: Option<Mutex<Pins>>,
+    /// Which of a name's addresses answered where the first did not.
+    good: Mutex<Pins>,
 }
 
 impl Resolver {
@@ -51,6 +54,7 @@ impl Resolver {
             since: Instant::now(),
             guard: settings.guard.clone(),
             pins: settings.pin_addresses.then(Mutex::default),
+            good: Mutex::default(),
         };
         Self { common: Arc::new(common), is_guarded: false }
     }
@@ -95,6 +99,22 @@ impl Resolver {
         if let Some(mut pins) = self.pins() {
             pins.doubt(name);
         }
+        lock(&self.common.good).doubt(name);
+    }
+
+    /// An address of a name answered where those before it did not: it goes first from now on, until it does not answer either.
+    pub(super) fn prefer(&self, name: &str, address: IpAddr) {
+        let address = SocketAddr::new(address, 0);
+        lock(&self.common.good).put(name, Pin { address, is_doubtful: false });
+    }
+
+    /// The addresses with the one in front that is known to be good.
+    fn good_first(&self, name: &str, mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        let good = lock(&self.common.good).get(name);
+        if let Some(at) = addresses.iter().position(|address| Some(address.ip()) == good.map(|good| good.ip())) {
+            addresses[..=at].rotate_right(1);
+        }
+        addresses
     }
 
     fn may_dial(&self, address: &SocketAddr) -> bool {
@@ -102,9 +122,13 @@ impl Resolver {
     }
 
     fn pins(&self) -> Option<MutexGuard<'_, Pins>> {
-        // What is behind it is whole between any two calls.
-        self.common.pins.as_ref().map(|pins| pins.lock().unwrap_or_else(PoisonError::into_inner))
+        self.common.pins.as_ref().map(lock)
     }
+}
+
+fn lock(pins: &Mutex<Pins>) -> MutexGuard<'_, Pins> {
+    // What is behind it is whole between any two calls.
+    pins.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Resolve for Resolver {
@@ -118,7 +142,7 @@ impl Resolve for Resolver {
             if let Some(request) = &request {
                 request.enter(Phase::Resolving(name.as_str().into()));
             }
-            let addresses = resolver.look_up(name.as_str(), port).await?;
+            let addresses = resolver.good_first(name.as_str(), resolver.look_up(name.as_str(), port).await?);
             if let Some(request) = &request {
                 request.dials(addresses.iter().map(SocketAddr::ip));
                 request.enter(Phase::Connecting);
@@ -144,6 +168,19 @@ fn in_turns(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
 }
 
 impl Fetcher {
+    /// Remembers which of several addresses has answered the current request, where it was not the first.
+    pub(super) fn learn_address(&self, response: &Response) {
+        let dialled = dial::dialled();
+        if let Some(own) = response.remote_addr().map(|address| address.ip())
+            && let Some(name) = response.url().domain()
+            && dialled.len() > 1
+            && dialled[0] != own
+            && dialled.contains(&own)
+        {
+            self.resolver.prefer(name, own);
+        }
+    }
+
     /// The address of the host of a ticket's URL, within the time for a connection.
     pub(super) async fn address(&self, ticket: &Ticket, flight: &Flight) -> Result<Reply, Failure> {
         let name = match ticket.url.host() {

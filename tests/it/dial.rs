@@ -51,6 +51,22 @@ fn addresses_that_answer_nothing_do_not_keep_from_the_one_that_does() {
 }
 
 #[test]
+fn the_address_that_answered_goes_first_from_then_on() {
+    let (site, _deaf) = with_deaf(["127.0.0.2"]);
+    site.page("/y", Reply::title("y").close()).page("/z", Reply::title("z"));
+    let names = Arc::new(Names::default().name("a.example", [are("127.0.0.2 127.0.0.1")]));
+    let urls = ["/y", "/y", "/x"].map(|path| site.url_at("a.example", 0, path));
+    let mut plan = plan(&urls.each_ref().map(String::as_str), &names);
+    plan.fetch.connect_timeout = Duration::from_secs(8);
+    plan.fetch.timeout = Duration::from_secs(50);
+    let (records, _) = library(plan);
+    assert!(records.iter().all(|record| record.error.is_none()), "{records:?}");
+    let took: Vec<_> = records.iter().map(|record| record.elapsed_ms.unwrap()).collect();
+    assert!(took[0] >= 2000 && took[1] + took[2] < 2000, "{took:?}: only the first had to find out");
+    assert_eq!(names.asked().len(), site.connections());
+}
+
+#[test]
 fn an_address_that_refuses_is_passed_over_at_once() {
     let site = Site::start();
     site.page("/x", Reply::title("x"));

@@ -6,7 +6,6 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use tokio::runtime::{Builder, Runtime};
 
 use super::super::{Fetch, Settings};
-use super::pins::Pin;
 use super::*;
 use crate::model::{Purpose, Target};
 
