@@ -75,7 +75,7 @@ impl Default for Settings {
             user_agent: HeaderValue::from_static(concat!("scrape/", env!("CARGO_PKG_VERSION"))),
             guard: Guard::default(),
             resolve: Vec::new(),
-            lookup: Arc::new(System),
+            lookup: Arc::new(System::default()),
         }
     }
 }

@@ -98,6 +98,19 @@ fn a_header_that_was_given_as_authorization_stays_too() {
 }
 
 #[test]
+fn credentials_that_a_redirect_brings_along_are_not_the_users_and_not_sent() {
+    let site = Site::hosts(2);
+    let led = |host: usize| site.url_of(host, "/other").replace("http://", "http://eve:h1dden@");
+    site.page("/same", Reply::redirect(&led(0))).page("/across", Reply::redirect(&led(1))).page("/other", Reply::title("x"));
+    for path in ["/same", "/across"] {
+        let run = scrape("-vv").arg(site.url(path)).run().code(0);
+        assert!(!run.text().contains("h1dden") && !run.stderr.contains("h1dden"), "{}", run.stderr);
+    }
+    assert_eq!(site.hits().len(), 4);
+    assert!(site.hits().iter().all(|hit| hit.request.header("authorization").is_none()));
+}
+
+#[test]
 fn a_redirect_without_a_usable_target_is_a_failure() {
     for reply in [
         Reply::status(302),
