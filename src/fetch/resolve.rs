@@ -173,6 +173,7 @@ impl Fetcher {
         let dialled = dial::dialled();
         if let Some(own) = response.remote_addr().map(|address| address.ip())
             && let Some(name) = response.url().domain()
+            && dial::current().is_some_and(|request| !request.peer().is_proxied)
             && dialled.len() > 1
             && dialled[0] != own
             && dialled.contains(&own)

@@ -61,6 +61,7 @@ impl Frontier {
         let id = done.ticket.host;
         let signal = match &done.outcome {
             Outcome::Row(_) | Outcome::Robots(_) | Outcome::Redirect { .. } => Some(Signal::Answered),
+            Outcome::Failed(failure) if failure.kind == ErrorKind::Blocked => None,
             Outcome::Failed(failure) => Some(match (failure.status, failure.kind) {
                 (_, ErrorKind::Timeout) => Signal::TimedOut,
                 (Some(429 | 503), _) => Signal::Refused,
