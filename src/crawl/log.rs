@@ -1,6 +1,6 @@
 //! What the crawl says about single requests: what came of each target with `-v`, everything with `-vv`.
 
-use crate::model::{Done, Failure, Outcome, Record, Ticket, redact};
+use crate::model::{Done, Failure, Outcome, Record, Ticket, redact, shown};
 
 /// A request is sent.
 pub(super) fn request(ticket: &Ticket) {
@@ -30,7 +30,10 @@ pub(super) fn done(done: &Done) -> Option<Failed> {
         }
         Outcome::Robots(body) => tracing::debug!(%url, bytes = body.len(), ?elapsed, "robots.txt"),
         Outcome::Address(address) => tracing::debug!(%url, %address, ?elapsed, "resolved"),
-        Outcome::Redirect { status, to } => tracing::debug!(%url, status, to = %redact(to.as_str()), "redirect"),
+        Outcome::Redirect { status, to, .. } if done.ticket.url.scheme() == "https" && to.scheme() == "http" => {
+            tracing::info!(%url, status, to = %shown(to.as_str()), "redirect from https to http, which anybody on the way can read");
+        }
+        Outcome::Redirect { status, to, .. } => tracing::debug!(%url, status, to = %shown(to.as_str()), "redirect"),
         Outcome::Stale(_) => tracing::debug!(%url, "the kept-alive connection was closed; asking again on a new one"),
         Outcome::Starved(failure) => tracing::debug!(%url, reason = failure.message, "waiting for room"),
         Outcome::Failed(failure) => {

@@ -44,7 +44,7 @@ use self::worker::Shop;
 use crate::fetch::Fetch;
 use crate::frontier::Frontier;
 use crate::ledger::Ledger;
-use crate::model::{Done, Ended, News, Outcome, Purpose, Record, Slowed, Status};
+use crate::model::{Done, Ended, ErrorKind, News, Outcome, Purpose, Record, Slowed, Status};
 
 /// How late a promised instant may be noticed and still be the one that counts. Timers have a grain (tokio's is a millisecond, rounded
 /// up); without this every request would push the schedule of its rate back a little, and 100 a second would be 90.
@@ -218,7 +218,7 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         match done {
             Ok(done) => {
                 let failed = log::done(&done);
-                self.hear_of_starving(&done);
+                self.hear_of_unsent(&done);
                 self.note_end(&done);
                 let now = self.now();
                 self.watch.patience.moved(self.told);
@@ -240,18 +240,18 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         }
     }
 
-    /// A request that found no descriptor was none, and somebody should know once that the run waits for its own machine.
-    fn hear_of_starving(&mut self, done: &Done) {
-        if let Outcome::Starved(failure) = &done.outcome {
+    /// A request that found no descriptor or was refused by the guard was none, and somebody should know once that the run waits for
+    /// its own machine.
+    fn hear_of_unsent(&mut self, done: &Done) {
+        let (Outcome::Starved(failure) | Outcome::Failed(failure)) = &done.outcome else { return };
+        let is_starved = matches!(done.outcome, Outcome::Starved(_));
+        if is_starved || failure.kind == ErrorKind::Blocked {
             let purpose = done.ticket.purpose;
             self.did.requests -= u64::from(purpose != Purpose::Address);
             self.did.robots -= u64::from(purpose == Purpose::Robots);
-            if !std::mem::replace(&mut self.starved, true) {
-                tracing::warn!(
-                    reason = failure.message,
-                    "too many connections for this machine's limits: waiting for some to end"
-                );
-            }
+        }
+        if is_starved && !std::mem::replace(&mut self.starved, true) {
+            tracing::warn!(reason = failure.message, "too many connections for this machine's limits: waiting for some to end");
         }
     }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::extract::{self, Extractor};
 use crate::fetch::Reply;
 use crate::frontier;
-use crate::model::{ErrorKind, Failure, Flight, Page, Read, Target, Ticket};
+use crate::model::{Failure, Flight, Page, Read, Target, Ticket};
 
 /// Answers after some time, or never, as a function of the ticket says; counts what is in flight.
 struct Web<A> {

@@ -45,7 +45,7 @@ pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket, flight: &
             read(&shop, page).await.map_or_else(Outcome::Failed, Outcome::Row)
         }
         Ok(Ok(Reply::Address(address))) => Outcome::Address(address),
-        Ok(Ok(Reply::Redirect { status, to })) => Outcome::Redirect { status, to },
+        Ok(Ok(Reply::Redirect { status, to, is_public })) => Outcome::Redirect { status, to, is_public },
         Ok(Ok(Reply::Stale(failure))) => Outcome::Stale(failure),
         Ok(Ok(Reply::Starved(failure))) => Outcome::Starved(failure),
         Ok(Err(failure)) => Outcome::Failed(failure),

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, ClientBuilder};
 use url::Url;
@@ -24,6 +25,10 @@ pub struct Fetcher {
     /// The same, but keeping no connection.
     fresh_http: Later,
     fresh_https: Later,
+    /// All four again, connecting to public addresses only.
+    guarded: [Later; 4],
+    /// The environment's proxies, as the clients see them.
+    pub(super) proxies: Option<Matcher>,
 }
 
 /// A client that is built when it is first needed.
@@ -41,25 +46,27 @@ impl Fetcher {
     /// The settings cannot be made into a client.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
         install_tls();
-        let resolver = Resolver::new(settings.pin_addresses);
+        let resolver = Resolver::new(&settings);
+        let proxies = (!settings.direct).then(Matcher::from_system);
         let http = builder(&settings, &resolver).tls_certs_only([]).build()?;
         let [https, fresh_http, fresh_https] = std::array::from_fn(|_| OnceLock::new());
-        Ok(Self { settings, resolver, http, https, fresh_http, fresh_https })
+        Ok(Self { settings, resolver, http, https, fresh_http, fresh_https, guarded: Default::default(), proxies })
     }
 
     /// The client for a URL's scheme. `fresh`: one that opens a connection for each request, because where one kept connection was
-    /// closed the next one may be too.
-    pub(super) fn client(&self, url: &Url, fresh: bool) -> Result<&Client, Failure> {
+    /// closed the next one may be too. `guarded`: one whose connections all lead to public addresses.
+    pub(super) fn client(&self, url: &Url, fresh: bool, guarded: bool) -> Result<&Client, Failure> {
         let is_http = url.scheme() == "http";
         let client = match (is_http, fresh) {
+            _ if guarded => &self.guarded[usize::from(is_http) * 2 + usize::from(fresh)],
             (true, false) => return Ok(&self.http),
             (true, true) => &self.fresh_http,
             (false, false) => &self.https,
             (false, true) => &self.fresh_https,
         };
+        let resolver = if guarded { self.resolver.guarded() } else { self.resolver.clone() };
         let client = client.get_or_init(|| {
-            let builder =
-                builder(&self.settings, &self.resolver).tls_certs_only(if is_http { Vec::new() } else { authorities() });
+            let builder = builder(&self.settings, &resolver).tls_certs_only(if is_http { Vec::new() } else { authorities() });
             let client = if fresh { builder.pool_max_idle_per_host(0) } else { builder }.build();
             client.map_err(|error| super::error::root_cause(&error))
         });

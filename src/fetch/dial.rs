@@ -7,6 +7,7 @@
 //! the pool takes it to a task of its own, which shows there too.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -42,6 +43,25 @@ impl Dial {
 struct State {
     dial: Mutex<Dial>,
     flight: Arc<Flight>,
+    peer: Peer,
+    /// What its names were resolved to.
+    dialled: Mutex<Vec<IpAddr>>,
+}
+
+/// Whom a request is for.
+#[derive(Clone, Debug)]
+pub(super) struct Peer {
+    pub(super) host: Box<str>,
+    pub(super) port: u16,
+    /// A proxy is asked for it.
+    pub(super) is_proxied: bool,
+}
+
+impl Peer {
+    /// Whether a name that is to be dialled is that of a proxy.
+    pub(super) fn is_proxys(&self, name: &str) -> bool {
+        self.is_proxied && *self.host != *name
+    }
 }
 
 tokio::task_local! {
@@ -49,14 +69,20 @@ tokio::task_local! {
 }
 
 /// Runs a request so that [`state`] can be asked inside it.
-pub(super) fn watched<F: Future>(flight: &Arc<Flight>, request: F) -> impl Future<Output = F::Output> {
-    let state = State { dial: Mutex::new(Dial::None), flight: Arc::clone(flight) };
+pub(super) fn watched<F: Future>(flight: &Arc<Flight>, peer: Peer, request: F) -> impl Future<Output = F::Output> {
+    let state = State { dial: Mutex::new(Dial::None), flight: Arc::clone(flight), peer, dialled: Mutex::default() };
     REQUEST.scope(Request(Arc::new(state)), request)
 }
 
 /// How far the current request's own connection is.
 pub(super) fn state() -> Dial {
     REQUEST.try_with(Request::dial).unwrap_or(Dial::None)
+}
+
+/// The addresses that the current request's connection was to lead to, where they had to be looked up.
+pub(super) fn dialled() -> Vec<IpAddr> {
+    let dialled = REQUEST.try_with(|request| request.0.dialled.lock().unwrap_or_else(PoisonError::into_inner).clone());
+    dialled.unwrap_or_default()
 }
 
 /// The current request.
@@ -89,6 +115,15 @@ impl Request {
         if self.is_here() {
             self.0.flight.enter(phase, now());
         }
+    }
+
+    /// Its connection is to lead to one of these.
+    pub(super) fn dials(&self, addresses: impl Iterator<Item = IpAddr>) {
+        *self.0.dialled.lock().unwrap_or_else(PoisonError::into_inner) = addresses.collect();
+    }
+
+    pub(super) fn peer(&self) -> &Peer {
+        &self.0.peer
     }
 
     fn dial(&self) -> Dial {
@@ -189,6 +224,10 @@ mod tests {
         }
     }
 
+    fn peer() -> Peer {
+        Peer { host: "a.example".into(), port: 80, is_proxied: false }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_request_knows_how_far_its_own_connection_is() {
         let flight = Arc::new(Flight::new(now()));
@@ -201,7 +240,7 @@ mod tests {
             Watch.layer(Connector(true)).call(()).await.unwrap();
             assert_eq!((state(), phase()), (Dial::Done(Instant::now()), Phase::Waiting));
         };
-        watched(&flight, request).await;
+        watched(&flight, peer(), request).await;
     }
 
     #[tokio::test(start_paused = true)]
@@ -212,7 +251,7 @@ mod tests {
             assert!(poll(&mut never).await.is_pending());
             (current().unwrap(), never)
         };
-        let (request, mut taken) = watched(&flight, request).await;
+        let (request, mut taken) = watched(&flight, peer(), request).await;
         assert!(poll(&mut taken).await.is_pending(), "outside the request");
         assert_eq!((request.dial(), request.dial().is_reused()), (Dial::Overtaken(Instant::now()), true));
         request.enter(Phase::Connecting);

@@ -6,6 +6,7 @@ use std::{env, io};
 use rustix::io::Errno;
 use url::Url;
 
+use super::route::has_way;
 use super::{Reply, Settings};
 use crate::model::{ErrorKind, Failure, redact};
 
@@ -15,7 +16,7 @@ pub(super) fn before_head(error: &reqwest::Error, reused: bool, url: &Url, setti
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or_default();
     let failure = |kind, message: String| Failure::new(kind, message);
-    if is_starved(error) {
+    if is_starved(error, || has_way(url)) {
         return Ok(Reply::Starved(failure(
             ErrorKind::Connect,
             format!("no connection to {host}:{port} could be opened: {cause}"),
@@ -63,12 +64,13 @@ pub(super) fn before_head(error: &reqwest::Error, reused: bool, url: &Url, setti
 /// A name that could not be resolved.
 pub(super) fn unresolved(error: &(dyn Error + 'static), host: &str) -> Result<Reply, Failure> {
     let cause = root_cause(error);
-    if is_starved(error) {
+    if is_starved(error, || true) {
         let failure = Failure::new(ErrorKind::Dns, format!("{host} could not be looked up: {cause}"));
         return Ok(Reply::Starved(failure));
     }
     let permanent = ["Name or service not known", "No address associated", "nodename nor servname", "Name does not resolve"];
-    let permanent = permanent.iter().any(|text| cause.contains(text));
+    let is_unknown = find::<io::Error>(error).is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let permanent = is_unknown || permanent.iter().any(|text| cause.contains(text));
     Err(Failure { permanent, ..Failure::new(ErrorKind::Dns, format!("cannot resolve {host}: {cause}")) })
 }
 
@@ -92,10 +94,11 @@ fn proxy(scheme: &str) -> String {
     set.map_or_else(String::new, |(name, value)| format!(" ({name} names a proxy, {}: is it up?)", redact(&value)))
 }
 
-/// Whether an error of the system says that we have no descriptor or port left.
-fn is_starved(error: &(dyn Error + 'static)) -> bool {
+/// Whether an error of the system says that we have no descriptor or port left; without a way to the host there is none to be had.
+fn is_starved(error: &(dyn Error + 'static), has_way: impl FnOnce() -> bool) -> bool {
     let code = find::<io::Error>(error).and_then(io::Error::raw_os_error);
-    [Errno::MFILE, Errno::NFILE, Errno::ADDRNOTAVAIL].iter().any(|errno| Some(errno.raw_os_error()) == code)
+    let is = |errno: Errno| Some(errno.raw_os_error()) == code;
+    is(Errno::MFILE) || is(Errno::NFILE) || is(Errno::ADDRNOTAVAIL) && has_way()
 }
 
 /// Whether a server over HTTP/2 says that it has not begun to work on the request: it is closing its connection in an orderly way, as
@@ -127,7 +130,7 @@ pub(super) fn root_cause(error: &dyn Error) -> String {
 }
 
 /// The first error of a type in the chain; an I/O error also carries one inside.
-fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+pub(super) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<E>() {

@@ -12,11 +12,13 @@ use tokio::time::{Instant, Sleep};
 use url::Url;
 
 use super::client::Fetcher;
-use super::dial::{self, Dial};
+use super::dial::{self, Dial, Peer};
 use super::{Cap, Fetch, Reply, error};
 use crate::model::{Asked, ErrorKind, Failure, Flight, Page, Phase, Purpose, Ticket};
 use crate::policy::{asked, robots};
 
+/// The longest URL that can be asked for, in bytes: the `http` crate's bound.
+const MAX_URL: usize = 65_534;
 /// As much of an answer that nobody wants is read so that its connection can be used again.
 const DRAIN_BYTES: u64 = 16 << 10;
 /// And no longer than this.
@@ -27,8 +29,9 @@ impl Fetch for Fetcher {
         if ticket.purpose == Purpose::Address {
             return self.address(ticket, flight).await;
         }
+        self.check(ticket)?;
         let request = request(self, ticket)?;
-        let reply = dial::watched(flight, exchange(self, ticket, request)).await;
+        let reply = dial::watched(flight, peer(self, ticket), exchange(self, ticket, request)).await;
         if reply.as_ref().is_err_and(|failure| failure.status.is_none()) {
             self.resolver.doubt(ticket.url.host_str().unwrap_or_default());
         }
@@ -42,9 +45,13 @@ async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -
     let mut timer = Box::pin(tokio::time::sleep_until(limits.total));
     let sent = match limits.head(timer.as_mut(), request.send()).await? {
         Ok(response) => response,
-        Err(error) => return error::before_head(&error, dial::state().is_reused(), &ticket.url, settings),
+        Err(error) => {
+            let blocked = fetcher.refused(&error, ticket).map(Err);
+            return blocked.unwrap_or_else(|| error::before_head(&error, dial::state().is_reused(), &ticket.url, settings));
+        }
     };
     dial::enter(Phase::Body);
+    fetcher.learn_address(&sent);
     let status = sent.status();
     // What --accept and --max-body say is meant for pages. One byte more than counts tells that a robots.txt goes on.
     let (is_accepted, cap) = match ticket.purpose {
@@ -54,9 +61,19 @@ async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -
     if is_accepted {
         return read(sent, cap, &mut limits, timer.as_mut()).await.map(Reply::Page);
     }
-    let reply = refuse(&sent);
+    let reply = refuse(fetcher, &sent);
     drain(sent, &limits).await;
     reply
+}
+
+/// Whom a ticket's request is for.
+fn peer(fetcher: &Fetcher, ticket: &Ticket) -> Peer {
+    let url = &ticket.url;
+    Peer {
+        host: url.host_str().unwrap_or_default().into(),
+        port: url.port_or_known_default().unwrap_or_default(),
+        is_proxied: fetcher.is_proxied(url),
+    }
 }
 
 /// The request itself. What was given for the listed URL (headers, credentials) goes to its origin only, what was given for a host
@@ -68,7 +85,7 @@ fn request(fetcher: &Fetcher, ticket: &Ticket) -> Result<RequestBuilder, Failure
     let (user, password) = own.map_or(("", None), |own| (own.username(), own.password()));
     // Percent-encoded as they stand in the URL, so setting them changes nothing but where they stand; only a URL without a host refuses.
     let _ = url.set_username(user).and_then(|()| url.set_password(password));
-    let client = fetcher.client(&url, ticket.renewed)?;
+    let client = fetcher.client(&url, ticket.renewed, fetcher.is_guarded(ticket))?;
     let hosts = &fetcher.settings.hosts;
     let of_host = hosts.rule(url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default()).headers;
     let request = client.get(url);
@@ -82,7 +99,7 @@ fn request(fetcher: &Fetcher, ticket: &Ticket) -> Result<RequestBuilder, Failure
 }
 
 /// What an answer with a status that is no page means.
-fn refuse(response: &Response) -> Result<Reply, Failure> {
+fn refuse(fetcher: &Fetcher, response: &Response) -> Result<Reply, Failure> {
     let status = response.status();
     if matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
         && let Some(location) = response.headers().get(header::LOCATION)
@@ -90,7 +107,14 @@ fn refuse(response: &Response) -> Result<Reply, Failure> {
         // Bytes that are no UTF-8 are percent-encoded by the URL parser once they are characters.
         let to = response.url().join(&String::from_utf8_lossy(location.as_bytes()));
         return match to {
-            Ok(to) => Ok(Reply::Redirect { status: status.as_u16(), to: without_credentials(to) }),
+            Ok(to) if to.as_str().len() > MAX_URL => {
+                let message = format!("{status} with a Location of {} bytes: {MAX_URL} are the most", to.as_str().len());
+                Err(answered(response, Failure::new(ErrorKind::Redirect, message)))
+            }
+            Ok(to) => {
+                let is_public = fetcher.is_from_public(response);
+                Ok(Reply::Redirect { status: status.as_u16(), to: without_credentials(to), is_public })
+            }
             Err(error) => {
                 let message = format!("{status} with a Location that is no URL: {error}");
                 Err(answered(response, Failure::new(ErrorKind::Redirect, message)))

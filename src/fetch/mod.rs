@@ -8,7 +8,11 @@ mod client;
 mod dial;
 mod error;
 mod exchange;
+mod guard;
+mod known;
+mod lookup;
 mod resolve;
+mod route;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -20,8 +24,10 @@ use url::Url;
 
 pub use self::body::decode;
 pub use self::client::{ClientError, Fetcher};
+pub use self::known::{Known, KnownError};
+pub use self::lookup::{Found, Lookup, System};
 use crate::model::{Failure, Flight, Page, Ticket};
-use crate::policy::HostRules;
+use crate::policy::{Guard, HostRules};
 
 /// How one attempt is made.
 #[derive(Clone, Debug)]
@@ -46,6 +52,12 @@ pub struct Settings {
     pub pin_addresses: bool,
     /// Sent with every request. Default `scrape/VERSION`.
     pub user_agent: HeaderValue,
+    /// Which addresses are refused. Default: those that are not public, where a redirect from a public one leads to them.
+    pub guard: Guard,
+    /// Addresses that need no lookup. Default: none.
+    pub resolve: Vec<Known>,
+    /// Who looks up the others. Default: the [`System`].
+    pub lookup: Arc<dyn Lookup>,
 }
 
 impl Default for Settings {
@@ -61,6 +73,9 @@ impl Default for Settings {
             direct: false,
             pin_addresses: false,
             user_agent: HeaderValue::from_static(concat!("scrape/", env!("CARGO_PKG_VERSION"))),
+            guard: Guard::default(),
+            resolve: Vec::new(),
+            lookup: Arc::new(System::default()),
         }
     }
 }
@@ -95,6 +110,8 @@ pub enum Reply {
         status: u16,
         /// Its `Location`, absolute.
         to: Url,
+        /// It came from a public address, as far as that can be known.
+        is_public: bool,
     },
     /// The address of the URL's host, for a ticket that asks for no more.
     Address(IpAddr),

@@ -7,7 +7,7 @@ use super::Frontier;
 use super::event::{Event, What};
 use super::host::Prelude;
 use super::settle::{MAX_POSTPONED, MAX_STARVED, STARVED_PAUSE};
-use crate::model::{Done, Outcome, Purpose, Target, Ticket};
+use crate::model::{Done, ErrorKind, Outcome, Purpose, Target, Ticket};
 use crate::policy::breaker::Way;
 use crate::policy::robots::{self, Rules};
 use crate::policy::{Rate, Verdict};
@@ -16,6 +16,7 @@ impl Frontier {
     /// Asks what has to be known of a host before its targets go.
     pub(super) fn ask(&mut self, id: usize, now: Instant) -> Ticket {
         let host = self.host(id);
+        let is_led = host.is_all_led();
         let (url, listed) = host.first_urls().expect("a ready host has something queued");
         // What goes with the listed URL (headers, perhaps secret) must not go where a redirect leads to, this question included.
         let target = Target::new(0, robots::robots_url(listed).as_str(), "robots.txt", None);
@@ -24,7 +25,7 @@ impl Frontier {
             _ => (robots::robots_url(url), Purpose::Robots),
         };
         host.prelude = if purpose == Purpose::Address { Prelude::Locating } else { Prelude::Asking };
-        let mut ticket = Ticket { attempts: 1, ..Ticket::new(target, url, purpose, id) };
+        let mut ticket = Ticket { attempts: 1, is_led, was_led: is_led, ..Ticket::new(target, url, purpose, id) };
         if purpose == Purpose::Address {
             // A lookup is no request to the host.
             host.in_flight += 1;
@@ -65,7 +66,8 @@ impl Frontier {
                 let rules = Rules::parse(&text, &self.settings.agent);
                 self.shelve(ticket.asks_for, rules, What::Robots(text), now);
             }
-            Outcome::Redirect { to, .. } if ticket.hops.len() < robots::MAX_HOPS && matches!(to.scheme(), "http" | "https") => {
+            Outcome::Redirect { to, is_public, .. } if ticket.hops.len() < robots::MAX_HOPS && self.may_follow(&to) => {
+                ticket.is_led |= is_public;
                 self.follow(ticket, to, elapsed, now);
             }
             Outcome::Redirect { .. } => self.shelve(ticket.asks_for, Rules::allow_all(), What::NoRobots, now),
@@ -74,6 +76,9 @@ impl Frontier {
                 self.host(ticket.host).push_question(now, ticket);
             }
             Outcome::Starved(_) if ticket.starved < MAX_STARVED => self.starve(ticket, now),
+            Outcome::Failed(failure) if failure.kind == ErrorKind::Blocked && ticket.hops.is_empty() => {
+                self.refuse_blocked(&ticket, &failure.message, now);
+            }
             Outcome::Stale(failure) | Outcome::Starved(failure) | Outcome::Failed(failure) => {
                 let retry = &self.settings.retry;
                 match retry.verdict(&failure, ticket.attempts - ticket.postponed, self.random.f64()) {

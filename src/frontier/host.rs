@@ -188,6 +188,18 @@ impl Host {
         Some((url.unwrap_or(listed), listed))
     }
 
+    /// Whether nothing is queued but what a redirect from a public address led here.
+    pub(super) fn is_all_led(&self) -> bool {
+        self.fresh.is_empty() && self.delayed.is_empty() && self.urgent.iter().all(|ticket| ticket.is_led)
+    }
+
+    /// Takes everything that a redirect from a public address led here.
+    pub(super) fn take_led(&mut self) -> Vec<Ticket> {
+        let (led, others): (Vec<_>, Vec<_>) = self.urgent.drain(..).partition(|ticket| ticket.is_led);
+        self.urgent = others.into();
+        led
+    }
+
     /// The first target that is due to be tried again, and whether that needs no budget.
     pub(super) fn due(&self, now: Instant) -> Option<bool> {
         self.delayed.peek().filter(|Reverse(first)| first.at <= now).map(|Reverse(first)| first.is_free)

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::Frontier;
+use super::host::Prelude;
 use super::rows::failed;
 use crate::model::{ErrorKind, Failure, Purpose, Target, Ticket, Timestamp};
 use crate::policy::breaker;
@@ -25,6 +26,26 @@ impl Frontier {
             self.give_up_asking(&question, now);
         }
         self.want(id);
+    }
+
+    /// Refuses the targets for which a host was to be asked for its robots.txt, and may not be: all of them, or those that a redirect
+    /// led to it. Others ask for themselves.
+    pub(super) fn refuse_blocked(&mut self, question: &Ticket, reason: &str, now: Instant) {
+        let id = question.asks_for;
+        let host = self.host(id);
+        host.prelude = Prelude::Robots;
+        let delayed = host.delayed();
+        let (begun, fresh) = if question.was_led { (host.take_led(), Vec::new()) } else { host.take_all() };
+        self.retrying -= delayed - self.host(id).delayed();
+        let fresh = fresh.into_iter().filter_map(|target| {
+            let url = target.url.clone().ok()?;
+            Some(Ticket::new(target, url, Purpose::Page, id))
+        });
+        for ticket in begun.into_iter().chain(fresh) {
+            self.refuse_begun(ticket, ErrorKind::Blocked, reason);
+        }
+        self.want(id);
+        self.place(id, now);
     }
 
     /// Refuses a target whose host has been given up before it was tried. It is not held.

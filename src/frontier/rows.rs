@@ -42,6 +42,13 @@ pub(super) fn failed(ticket: Ticket, failure: &Failure, end: Option<(Duration, T
     }
 }
 
+/// The record of a target for which the request that was about to start is not made.
+pub(super) fn untried(mut ticket: Ticket, failure: &Failure) -> Record {
+    ticket.attempts -= u32::from(ticket.hops.is_empty());
+    let past = ticket.past.as_deref().map(|past| (past.spent, Timestamp(past.at)));
+    failed(ticket, failure, past)
+}
+
 fn blank(target: Target) -> Record {
     Record {
         index: target.index,

@@ -40,6 +40,8 @@ pub struct Settings {
     pub hosts: Arc<HostRules>,
     /// Seeds the jitter of the backoff. Default: random.
     pub seed: u64,
+    /// Follow redirects to `https` only. Default: to `http` too.
+    pub https_only: bool,
 }
 
 impl Default for Settings {
@@ -61,6 +63,7 @@ impl Default for Settings {
             agent: "scrape".to_owned(),
             hosts: Arc::default(),
             seed: fastrand::u64(..),
+            https_only: false,
         }
     }
 }

@@ -7,8 +7,8 @@ use url::Url;
 use super::Frontier;
 use super::event::{Event, What};
 use super::host::Prelude;
-use super::rows::{failed, success};
-use crate::model::{Done, ErrorKind, Failure, Outcome, Past, Purpose, Record, Ticket, Timestamp, redact};
+use super::rows::{failed, success, untried};
+use crate::model::{Done, ErrorKind, Failure, Outcome, Past, Purpose, Record, Ticket, Timestamp, shown};
 use crate::policy::adapt::Signal;
 use crate::policy::breaker::{self, Turn, Way};
 use crate::policy::{LimitBy, Verdict};
@@ -61,6 +61,7 @@ impl Frontier {
         let id = done.ticket.host;
         let signal = match &done.outcome {
             Outcome::Row(_) | Outcome::Robots(_) | Outcome::Redirect { .. } => Some(Signal::Answered),
+            Outcome::Failed(failure) if failure.kind == ErrorKind::Blocked => None,
             Outcome::Failed(failure) => Some(match (failure.status, failure.kind) {
                 (_, ErrorKind::Timeout) => Signal::TimedOut,
                 (Some(429 | 503), _) => Signal::Refused,
@@ -111,7 +112,11 @@ impl Frontier {
                 }
                 turn
             }
-            Outcome::Failed(Failure { status: None, kind: ErrorKind::Dns | ErrorKind::Tls | ErrorKind::Internal, .. })
+            Outcome::Failed(Failure {
+                status: None,
+                kind: ErrorKind::Dns | ErrorKind::Tls | ErrorKind::Blocked | ErrorKind::Internal,
+                ..
+            })
             | Outcome::Stale(_)
             | Outcome::Starved(_)
             | Outcome::Address(_) => {
@@ -141,12 +146,13 @@ impl Frontier {
                 self.budget.succeed(now);
                 Some(success(ticket, row, spent, Timestamp(at)))
             }
-            Outcome::Redirect { status, to } => {
+            Outcome::Redirect { status, to, is_public } => {
                 ticket.last_status = Some(status);
                 if let Some(reason) = self.objection(&ticket, &to) {
                     let failure = Failure { status: Some(status), ..Failure::new(ErrorKind::Redirect, reason) };
                     return Some(failed(ticket, &failure, Some((spent, Timestamp(at)))));
                 }
+                ticket.is_led |= is_public;
                 self.follow(ticket, to, spent, now);
                 None
             }
@@ -188,9 +194,11 @@ impl Frontier {
 
     /// Why a redirect is not followed, if it is not.
     fn objection(&self, ticket: &Ticket, to: &Url) -> Option<String> {
-        let shown = shortened(&redact(to.as_str()));
-        if !matches!(to.scheme(), "http" | "https") {
-            return Some(format!("redirected to {shown}: only http and https are followed"));
+        let shown = shown(to.as_str());
+        if !self.may_follow(to) {
+            let (followed, hint) =
+                if self.settings.https_only { ("https is", " with --https-only") } else { ("http and https are", "") };
+            return Some(format!("redirected to {shown}: only {followed} followed{hint}"));
         }
         let mut seen = ticket.hops.iter().chain([&ticket.url]);
         if seen.any(|url| same_request(url, to)) {
@@ -198,6 +206,11 @@ impl Frontier {
         }
         let limit = self.settings.max_redirects;
         (ticket.hops.len() >= limit).then(|| format!("redirected more than {limit} times, the last time to {shown}"))
+    }
+
+    /// Whether redirects to a URL of this scheme are followed.
+    pub(super) fn may_follow(&self, to: &Url) -> bool {
+        to.scheme() == "https" || to.scheme() == "http" && !self.settings.https_only
     }
 
     pub(super) fn follow(&mut self, mut ticket: Ticket, to: Url, spent: Duration, now: Instant) {
@@ -227,6 +240,9 @@ impl Frontier {
         let retry = &self.settings.retry;
         match retry.verdict(&failure, ticket.attempts - ticket.postponed, self.random.f64()) {
             Verdict::GiveUp => {
+                if failure.kind == ErrorKind::Blocked && ticket.hops.is_empty() {
+                    return Some(untried(ticket, &failure));
+                }
                 if !retry.on.includes(&failure) {
                     self.budget.succeed(now); // the server has answered, for good
                 }
@@ -258,6 +274,7 @@ impl Frontier {
         ticket.renewed = false;
         ticket.starved = 0;
         ticket.is_charged = false;
+        ticket.is_led = ticket.was_led;
         let host = self.host_of(&ticket.url, now);
         ticket.host = host;
         let is_given_up = self.host(host).breaker.way(now) == Way::GivenUp;
@@ -273,12 +290,6 @@ impl Frontier {
         }
         self.place(host, now);
     }
-}
-
-/// A URL for a message: a server may send one of any length.
-fn shortened(url: &str) -> String {
-    const SHOWN: usize = 300;
-    if url.len() <= SHOWN { url.to_owned() } else { format!("{}…", &url[..url.floor_char_boundary(SHOWN)]) }
 }
 
 /// Whether two URLs make the same request: a fragment is not sent.

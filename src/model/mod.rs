@@ -23,7 +23,7 @@ pub use page::{Charset, Page};
 pub use record::{Columns, Data, Record, Timestamp};
 pub use status::{News, Status};
 pub use summary::{Ended, Slowed, Summary};
-pub use target::{Input, Read, Target, UrlError, parse_url, redact, redact_text};
+pub use target::{Input, Read, Target, UrlError, parse_url, redact, redact_text, shown};
 pub use text::Clean;
 pub use ticket::{Done, Outcome, Past, Purpose, Row, Ticket};
 pub use waits::{HostWait, Stage, Waits, Why};

@@ -146,7 +146,15 @@ pub fn redact(url: &str) -> Cow<'_, str> {
     hide(url, start, end)
 }
 
-/// The same for a text that is no URL, where it cannot be told what ends the part with the secrets: all up to the last `@`.
+/// The same, at most some 300 bytes of it: a server may send a URL of any length.
+#[must_use]
+pub fn shown(url: &str) -> Cow<'_, str> {
+    const SHOWN: usize = 300;
+    let url = redact(url);
+    if url.len() <= SHOWN { url } else { Cow::Owned(format!("{}…", &url[..url.floor_char_boundary(SHOWN)])) }
+}
+
+/// The same as [`redact`] for a text that is no URL, where it cannot be told what ends the part with the secrets: all up to the last `@`.
 #[must_use]
 pub fn redact_text(text: &str) -> Cow<'_, str> {
     let scheme = text.find(":/").map_or(0, |at| at + 1);
@@ -204,6 +212,8 @@ mod tests {
         assert_eq!(redact("u:p@h.example"), "u:***@h.example");
         assert_eq!(redact("http://u@h.example/"), "http://***@h.example/");
         assert_eq!(redact("http://h.example:80/a@b"), "http://h.example:80/a@b");
+        let long = shown(&format!("http://u:p@h.example/{}", "ü".repeat(1000))).into_owned();
+        assert!(long.starts_with("http://u:***@h.example/ü") && long.ends_with('…') && long.len() < 310, "{long}");
         for text in [
             "http:/u:s3cret@h/",
             "http:///u:s3cret@h/",

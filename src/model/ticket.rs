@@ -48,6 +48,10 @@ pub struct Ticket {
     pub starved: u32,
     /// Nothing else is queued for the host, and many hosts are in sight: its connection is not worth keeping.
     pub is_last: bool,
+    /// A redirect from a public address led here, in this attempt.
+    pub is_led: bool,
+    /// Of a robots.txt: it is asked only for targets that such a redirect led to.
+    pub was_led: bool,
     /// The frontier's name for the host.
     pub host: usize,
 }
@@ -96,6 +100,8 @@ impl Ticket {
             renewed: false,
             starved: 0,
             is_last: false,
+            is_led: false,
+            was_led: false,
             host,
         }
     }
@@ -138,6 +144,8 @@ pub enum Outcome {
         status: u16,
         /// Where to, absolute.
         to: Url,
+        /// It came from a public address, as far as that can be known.
+        is_public: bool,
     },
     /// A kept-alive connection turned out to be closed before anything was answered.
     Stale(Failure),

@@ -168,12 +168,12 @@ impl From<Verdict> for Rules {
 }
 
 /// Judges the failure to fetch a robots.txt (RFC 9309, section 2.3.1). A status of 400 to 499 says that there is none, except 429;
-/// so do redirects that lead nowhere. Everything else, a server's error or none that answers, leaves it unknown.
+/// so do redirects that lead nowhere, or where we may not go. Everything else, a server's error or none that answers, leaves it unknown.
 #[must_use]
 pub fn outcome(failure: &Failure) -> Verdict {
     match (failure.kind, failure.status) {
         (ErrorKind::HttpStatus, Some(429)) => Verdict::Unreachable(failure.to_string()),
-        (ErrorKind::HttpStatus, Some(300..=499)) | (ErrorKind::Redirect, _) => Verdict::AllowAll,
+        (ErrorKind::HttpStatus, Some(300..=499)) | (ErrorKind::Redirect | ErrorKind::Blocked, _) => Verdict::AllowAll,
         _ => Verdict::Unreachable(failure.to_string()),
     }
 }

@@ -50,11 +50,21 @@ pub struct Settings {
     pub unique: bool,
     /// Stop after this many targets; bad lines count, dropped repetitions do not. Default: no limit.
     pub limit: Option<u64>,
+    /// A URL with `http` is none that can be fetched. Default: it can.
+    pub https_only: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { inputs: Vec::new(), format: None, url_field: "url".to_owned(), glob: false, unique: false, limit: None }
+        Self {
+            inputs: Vec::new(),
+            format: None,
+            url_field: "url".to_owned(),
+            glob: false,
+            unique: false,
+            limit: None,
+            https_only: false,
+        }
     }
 }
 
@@ -199,7 +209,7 @@ enum Checked {
 /// # Errors
 /// A file that cannot be opened, a table without a usable header, or a URL argument with a broken glob.
 pub fn open(settings: Settings) -> Result<Reader, Error> {
-    let Settings { inputs, format, url_field, glob, unique, limit } = settings;
+    let Settings { inputs, format, url_field, glob, unique, limit, https_only } = settings;
     let checked = inputs.into_iter().map(|origin| check(origin, format)).collect::<Result<Vec<_>, _>>()?;
     let count = checked.iter().try_fold(0, |sum: u64, input| match input {
         Checked::Url(_, urls) => Some(sum.saturating_add(urls.total())),
@@ -213,7 +223,8 @@ pub fn open(settings: Settings) -> Result<Reader, Error> {
             (entry.open)(Opening { name, from, url_field: &url_field }).map(|source| Opened { source, waits, glob })
         }
     });
-    Ok(Reader::new(opened.collect::<Result<_, _>>()?, free_input, total, unique, limit))
+    let reader = Reader::new(opened.collect::<Result<_, _>>()?, free_input, total, unique, limit);
+    Ok(if https_only { reader.https_only() } else { reader })
 }
 
 /// Opens an input without reading from it.

@@ -30,13 +30,20 @@ pub struct Reader {
     columns: Vec<Arc<str>>,
     free_input: bool,
     total: Option<u64>,
+    https_only: bool,
 }
 
 impl Reader {
     pub(super) fn new(inputs: VecDeque<Opened>, free_input: bool, total: Option<u64>, unique: bool, limit: Option<u64>) -> Self {
         let mut known = HashSet::new();
         let columns = inputs.iter().flat_map(|input| input.source.columns()).filter(|name| known.insert(name.clone())).collect();
-        Self { inputs, batch: None, index: 0, left: limit, seen: unique.then(Seen::default), columns, free_input, total }
+        let seen = unique.then(Seen::default);
+        Self { inputs, batch: None, index: 0, left: limit, seen, columns, free_input, total, https_only: false }
+    }
+
+    /// The same, in which a URL with `http` is no usable one.
+    pub(super) fn https_only(self) -> Self {
+        Self { https_only: true, ..self }
     }
 
     /// The names under which tables carry their other columns, in order of first appearance over all inputs; and whether
@@ -81,7 +88,10 @@ impl Reader {
     fn take(&mut self) -> Result<Target, Error> {
         self.index += 1;
         match self.batch.as_mut().expect("fill has said so") {
-            Ok(batch) => Ok(batch.take(self.index)),
+            Ok(batch) => {
+                let target = batch.take(self.index);
+                Ok(if self.https_only { secure(target, &batch.place) } else { target })
+            }
             Err(_) => Err(self.batch.take().and_then(Result::err).expect("it was just looked at")),
         }
     }
@@ -167,6 +177,15 @@ impl Batch {
             Err(Bad { shown, why }) => Target::invalid(index, &shown, format!("{}: {why}", self.place), input),
         }
     }
+}
+
+/// The same target, unless its URL has `http`.
+fn secure(target: Target, place: &str) -> Target {
+    if target.url.as_ref().is_ok_and(|url| url.scheme() == "http") {
+        let (given, message) = (target.given().to_owned(), format!("{place}: http is not fetched with --https-only"));
+        return Target::invalid(target.index, &given, message, target.input);
+    }
+    target
 }
 
 /// The URL standard drops tabs and line breaks and encodes other control characters. None was meant: `http://a/⇥note` would be

@@ -238,6 +238,24 @@ fn imports_only_go_down_and_what_decides_neither_waits_nor_looks_at_a_clock() {
     assert!(found.is_empty(), "{found:#?}");
 }
 
+/// Who may ask what time it is on the wall: who writes it into a record or a file, or reads a date that a server sent.
+const WALL_CLOCK: [&str; 5] = ["crawl/kept.rs", "crawl/mod.rs", "crawl/worker.rs", "fetch/exchange.rs", "run/mod.rs"];
+
+#[test]
+fn no_limit_and_no_rate_is_measured_with_a_clock_that_can_be_set() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let asks = |source: &str| tokens(source).windows(4).any(|window| window == ["SystemTime", ":", ":", "now"]);
+    let mut found = Vec::new();
+    for file in files(&src) {
+        let path = file.strip_prefix(&src).unwrap();
+        if !path.starts_with("bin") && !is_test(path) && asks(&fs::read_to_string(&file).unwrap()) {
+            found.push(path.to_string_lossy().into_owned());
+        }
+    }
+    found.sort();
+    assert_eq!(found, WALL_CLOCK, "for all else there are Instants, which only go forward");
+}
+
 #[test]
 fn the_checker_finds_what_it_should() {
     let exports = exports(&tokens("pub mod model; pub use model::{Record, Target}; pub use fetch::Client;"));

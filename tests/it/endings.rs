@@ -74,7 +74,7 @@ fn the_grace_time_is_the_longest_that_a_stop_waits() {
 }
 
 /// Sends a signal again and again until the run has ended.
-fn insist(mut live: Live, signal: Signal) -> Run {
+pub(crate) fn insist(mut live: Live, signal: Signal) -> Run {
     while live.is_running() {
         live.signal(signal);
         std::thread::park_timeout(LIMIT / 1000);

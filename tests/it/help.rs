@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 53] = [
+const FLAGS: [&str; 57] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -34,6 +34,10 @@ const FLAGS: [&str; 53] = [
     "--header",
     "--user-agent",
     "--max-redirects",
+    "--https-only",
+    "--resolve",
+    "--deny-private",
+    "--allow-private",
     "--max-body",
     "--select",
     "--fetch-only",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::{Reply, Site, field, scrape};
+use crate::harness::{Authority, Leaf, Reply, Site, field, scrape};
 
 #[test]
 fn a_relative_target_and_a_chain_are_followed_as_one_attempt() {
@@ -98,6 +98,19 @@ fn a_header_that_was_given_as_authorization_stays_too() {
 }
 
 #[test]
+fn credentials_that_a_redirect_brings_along_are_not_the_users_and_not_sent() {
+    let site = Site::hosts(2);
+    let led = |host: usize| site.url_of(host, "/other").replace("http://", "http://eve:h1dden@");
+    site.page("/same", Reply::redirect(&led(0))).page("/across", Reply::redirect(&led(1))).page("/other", Reply::title("x"));
+    for path in ["/same", "/across"] {
+        let run = scrape("-vv").arg(site.url(path)).run().code(0);
+        assert!(!run.text().contains("h1dden") && !run.stderr.contains("h1dden"), "{}", run.stderr);
+    }
+    assert_eq!(site.hits().len(), 4);
+    assert!(site.hits().iter().all(|hit| hit.request.header("authorization").is_none()));
+}
+
+#[test]
 fn a_redirect_without_a_usable_target_is_a_failure() {
     for reply in [
         Reply::status(302),
@@ -105,6 +118,8 @@ fn a_redirect_without_a_usable_target_is_a_failure() {
         Reply::redirect("http://[::1"),
         Reply::redirect("http://"),
         Reply::redirect("//"),
+        Reply::redirect("http://a.test:99999/"),
+        Reply::redirect("http://a b/"),
     ] {
         let site = Site::start();
         site.page("/x", reply);
@@ -142,4 +157,117 @@ fn a_failure_after_a_redirect_is_tried_again_from_the_start() {
         (field(&record, "attempts"), site.paths()),
         (&json!(2), ["/from", "/to", "/from", "/to"].map(String::from).to_vec())
     );
+}
+
+#[test]
+fn a_choice_without_a_target_and_a_redirect_without_one_are_what_the_status_says() {
+    for status in [300, 301, 302, 303, 307, 308] {
+        let site = Site::start();
+        site.page("/x", Reply::status(status));
+        let record = scrape("--backoff 1ms").arg(site.url("/x")).run().code(3).record();
+        assert_eq!((field(&record, "error"), field(&record, "status")), (&json!("http_status"), &json!(status)));
+        assert_eq!(site.hits().len(), 1);
+    }
+    let site = Site::start();
+    site.page("/choice", Reply::redirect("/elsewhere").status_of(300));
+    let record = scrape("--backoff 1ms").arg(site.url("/choice")).run().code(3).record();
+    assert_eq!((field(&record, "error"), site.hits().len()), (&json!("http_status"), 1), "nobody chose");
+}
+
+#[test]
+fn an_empty_location_leads_to_where_it_was_asked_for_which_is_a_loop() {
+    let site = Site::start();
+    site.page("/x", Reply::redirect("")).page("/y", Reply::redirect("#part"));
+    for path in ["/x", "/y"] {
+        let record = scrape("--backoff 1ms").arg(site.url(path)).run().code(3).record();
+        assert_eq!((field(&record, "error"), site.count(path)), (&json!("redirect"), 1), "{record}");
+    }
+}
+
+#[test]
+fn a_location_of_200_kilobytes_is_a_failure_that_is_not_tried_again_and_not_shown_whole() {
+    let site = Site::start();
+    site.page("/http", Reply::redirect(&format!("/long/{}", "a".repeat(200_000))));
+    site.page("/ftp", Reply::redirect(&format!("ftp://a.test/{}", "a".repeat(200_000))));
+    for path in ["/http", "/ftp"] {
+        let run = scrape("-vv --backoff 1ms").arg(site.url(path)).run().code(3);
+        assert_eq!((field(&run.record(), "error"), site.count(path)), (&json!("redirect"), 1), "{path}");
+        assert!(run.text().len() < 2000 && run.stderr.len() < 4000, "{}", run.stderr.len());
+    }
+}
+
+#[test]
+fn a_location_in_raw_utf8_is_percent_encoded() {
+    let site = Site::start();
+    site.page("/x", Reply::redirect("/bücher?q=😀 x")).page("/b%C3%BCcher?q=%F0%9F%98%80%20x", Reply::title("books"));
+    assert_eq!(field(&scrape("").arg(site.url("/x")).run().code(0).record(), "data.title"), "books");
+    let latin = b"HTTP/1.1 302 X\r\nLocation: /b\xfccher\r\nContent-Length: 0\r\n\r\n";
+    site.page("/latin", Reply::raw(latin)).page("/b%EF%BF%BDcher", Reply::title("no idea"));
+    assert_eq!(field(&scrape("").arg(site.url("/latin")).run().code(0).record(), "data.title"), "no idea");
+}
+
+#[test]
+fn a_line_break_in_a_location_makes_no_header_of_ours() {
+    for location in ["/y\r\nX-Injected: 1", "/y\rX-Injected: 1", "/y\nX-Injected: 1", "/y\tz"] {
+        let site = Site::start();
+        site.page("/x", Reply::raw(format!("HTTP/1.1 302 X\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")));
+        site.on("/y*", |_| Reply::title("y"));
+        scrape("--backoff 1ms --timeout 5s").arg(site.url("/x")).run();
+        assert!(site.hits().iter().all(|hit| hit.request.header("x-injected").is_none()), "{location:?}: {:?}", site.hits());
+        assert!(site.hits().len() <= 2, "{:?}", site.paths());
+    }
+}
+
+#[test]
+fn a_cookie_that_is_set_on_the_way_goes_nowhere() {
+    let site = Site::hosts(2);
+    let set = |reply: Reply| reply.header("Set-Cookie", "session=s3cret; Path=/");
+    site.page("/start", set(Reply::redirect("/next"))).page("/next", set(Reply::redirect(&site.url_of(1, "/other"))));
+    site.page("/other", set(Reply::title("x"))).page("/later", Reply::title("y"));
+    let list = [site.url("/start"), site.url("/later"), site.url_of(1, "/later")].join("\n");
+    scrape("-c 1").stdin(list).run().code(0);
+    assert_eq!(site.hits().len(), 5);
+    assert!(site.hits().iter().all(|hit| hit.request.header("cookie").is_none()));
+}
+
+/// A site that speaks TLS and leads to one that does not.
+fn downgrade() -> (Authority, Site, Site) {
+    let authority = Authority::new();
+    let (secure, plain) = (Site::tls(&authority, Leaf::Good), Site::start());
+    plain.page("/end", Reply::title("plain"));
+    secure.page("/start", Reply::redirect(&plain.url("/end"))).page("/own", Reply::redirect("/end"));
+    secure.page("/end", Reply::title("secure")).page("/robots.txt", Reply::redirect(&plain.url("/robots.txt")));
+    (authority, secure, plain)
+}
+
+#[test]
+fn a_redirect_from_https_to_http_is_followed_without_secrets_and_marked_in_the_log() {
+    let (authority, secure, plain) = downgrade();
+    let run = |flags: &str, path: &str| {
+        let secrets = ["-H", "Cookie: c00kie=1", "-H", "Authorization: Bearer t0ken"];
+        scrape(flags).args(secrets).env("SSL_CERT_FILE", authority.file()).arg(secure.url(path)).run().code(0)
+    };
+    let marked = run("-v", "/start");
+    assert_eq!(field(&marked.record(), "final_url"), &json!(plain.url("/end")));
+    assert!(marked.stderr.contains("from https to http"), "{}", marked.stderr);
+    let [hit] = &plain.hits()[..] else { panic!("{:?}", plain.paths()) };
+    assert_eq!((hit.request.header("cookie"), hit.request.header("authorization")), (None, None));
+    assert!(!run("-v", "/own").stderr.contains("from https to http"));
+    assert!(!run("", "/start").stderr.contains("from https to http"));
+}
+
+#[test]
+fn with_https_only_nothing_is_asked_for_over_http() {
+    let (authority, secure, plain) = downgrade();
+    let list = [secure.url("/start"), secure.url("/own"), plain.url("/end")].join("\n");
+    let flags = "--https-only --robots always --backoff 1ms";
+    let run = scrape(flags).env("SSL_CERT_FILE", authority.file()).stdin(list).run().code(3);
+    let (led, own, listed) = (run.at(1), run.at(2), run.at(3));
+    assert_eq!((field(&led, "error"), field(&led, "status")), (&json!("redirect"), &json!(302)));
+    assert!(field(&led, "error_message").as_str().unwrap().contains("--https-only"), "{led}");
+    assert_eq!(field(&own, "data.title"), "secure", "{own}");
+    assert_eq!((field(&listed, "error"), field(&listed, "attempts")), (&json!("invalid_url"), &json!(0)));
+    let message = field(&listed, "error_message").as_str().unwrap();
+    assert!(message.contains("stdin:3") && message.contains("--https-only"), "{message}");
+    assert_eq!(plain.connections(), 0);
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
+use scrape::policy::guard::Mode;
 use scrape::sink::FormatEntry;
 use scrape::source::Entry;
 use scrape::{Destination, Existing, Origin, Plan};
@@ -45,6 +46,7 @@ fn source(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
     source.glob = args.glob;
     source.unique = args.unique;
     source.limit = args.limit;
+    source.https_only = args.https_only;
     Ok(())
 }
 
@@ -67,6 +69,7 @@ fn crawl(args: &Args, plan: &mut Plan) {
     set(&mut frontier.retry_budget, args.retry_budget);
     set(&mut frontier.give_up, args.give_up);
     frontier.hosts = Arc::clone(&args.hosts);
+    frontier.https_only = args.https_only;
     let retry = &mut frontier.retry;
     set(&mut retry.retries, args.retries);
     set(&mut retry.backoff, args.backoff);
@@ -84,6 +87,12 @@ fn fetch(args: &Args, plan: &mut Plan) {
     set(&mut fetch.accept, args.accept.as_deref().map(Into::into));
     fetch.hosts = Arc::clone(&args.hosts);
     set(&mut fetch.user_agent, args.user_agent.clone());
+    fetch.resolve.clone_from(&args.resolve);
+    fetch.guard.mode = match (args.deny_private, args.allow_private) {
+        (true, _) => Mode::Always,
+        (_, true) => Mode::Never,
+        _ => Mode::default(),
+    };
     for (name, value) in &args.headers {
         fetch.headers.append(name, value.clone());
     }

@@ -13,48 +13,21 @@ fn address(text: &str) -> SocketAddr {
     SocketAddr::new(text.parse().unwrap(), 0)
 }
 
-#[test]
-fn a_name_keeps_its_address_until_that_gives_no_answer() {
-    let [six, one, two] = ["::1", "127.0.0.1", "127.0.0.2"].map(address);
-    let mut pins = Pins::default();
-    assert_eq!(pins.get("a.example"), None);
-    assert_eq!(pins.choose("a.example", &[six, one, two]), one, "IPv4 first");
-    assert_eq!(pins.get("a.example"), Some(one));
-    assert_eq!(pins.choose("a.example", &[two, one, six]), one, "a resolver that turns its answers round changes nothing");
-    pins.doubt("a.example");
-    assert_eq!(pins.get("a.example"), None);
-    assert_eq!(pins.choose("a.example", &[six, one, two]), two);
-    pins.doubt("a.example");
-    assert_eq!(pins.choose("a.example", &[two]), two, "there is no other");
-    assert_eq!(pins.choose("a.example", &[six]), six, "it has moved");
-    pins.doubt("b.example");
-    assert_eq!(pins.get("b.example"), None, "what is not known cannot be in doubt");
-}
-
-#[test]
-fn pins_are_bounded_and_what_is_used_stays() {
-    let one = address("127.0.0.1");
-    let mut pins = Pins::default();
-    pins.choose("used.example", &[one]);
-    for name in 0..PINS * 5 {
-        pins.choose(&format!("h{name}.example"), &[one]);
-        assert_eq!(pins.get("used.example"), Some(one));
-        assert!(pins.young.len() <= PINS && pins.old.len() <= PINS);
-    }
-    assert_eq!(pins.get("h0.example"), None);
+fn resolver(pin_addresses: bool) -> Resolver {
+    Resolver::new(&Settings { pin_addresses, ..Settings::default() })
 }
 
 #[tokio::test]
 async fn the_systems_resolver_is_asked_unless_there_is_a_pin() {
-    let free = Resolver::new(false).look_up("localhost").await.unwrap();
+    let free = resolver(false).look_up("localhost", 80).await.unwrap();
     assert!(free.iter().all(|address| address.ip().is_loopback()), "{free:?}");
-    let resolver = Resolver::new(true);
-    assert_eq!(resolver.look_up("localhost").await.unwrap().len(), 1);
+    let resolver = resolver(true);
+    assert_eq!(resolver.look_up("localhost", 80).await.unwrap().len(), 1);
     let elsewhere = address("127.9.9.9");
     resolver.pins().unwrap().put("localhost", Pin { address: elsewhere, is_doubtful: false });
-    assert_eq!(resolver.look_up("localhost").await.unwrap(), [elsewhere]);
-    assert_ne!(resolver.look_up_afresh("localhost").await.unwrap(), [elsewhere]);
-    assert!(resolver.look_up(&format!("{}.test", "n".repeat(64))).await.is_err());
+    assert_eq!(resolver.look_up("localhost", 80).await.unwrap(), [elsewhere]);
+    assert_ne!(resolver.look_up_afresh("localhost", 80).await.unwrap(), [elsewhere]);
+    assert!(resolver.look_up(&format!("{}.test", "n".repeat(64)), 80).await.is_err());
 }
 
 fn ticket(url: &str, purpose: Purpose) -> Ticket {
@@ -131,4 +104,55 @@ async fn a_pinned_name_is_connected_to_its_address_until_that_gives_no_answer() 
     assert_eq!(failure.kind, ErrorKind::Connect);
     assert!(matches!(fetch(&fetcher, &url, Purpose::Page).await, Ok(Reply::Page(page)) if page.body == "x"));
     site.join().unwrap();
+}
+
+/// A lookup that always finds the same.
+#[derive(Debug)]
+struct Always(Vec<SocketAddr>);
+
+impl Lookup for Always {
+    fn look_up(&self, _: &str) -> crate::fetch::Found {
+        Box::pin(std::future::ready(Ok(self.0.clone())))
+    }
+}
+
+fn always(pin_addresses: bool, addresses: &[&str], known: &[&str]) -> Resolver {
+    Resolver::new(&Settings {
+        pin_addresses,
+        lookup: Arc::new(Always(addresses.iter().map(|text| address(text)).collect())),
+        resolve: known.iter().map(|text| text.parse().unwrap()).collect(),
+        ..Settings::default()
+    })
+}
+
+#[tokio::test]
+async fn a_guarded_resolver_finds_public_addresses_only_whatever_is_pinned_or_known() {
+    let public = [address("8.8.8.8"), address("2606:4700::1111")];
+    let mixed = ["10.0.0.1", "8.8.8.8", "::ffff:10.0.0.1", "2606:4700::1111", "::1"];
+    let free = always(false, &mixed, &[]);
+    assert_eq!(free.guarded().look_up("a.example", 80).await.unwrap(), public);
+    assert_eq!(free.look_up("a.example", 80).await.unwrap().len(), 5);
+    let pinned = always(true, &mixed, &[]);
+    assert_eq!(pinned.look_up("a.example", 80).await.unwrap(), [address("10.0.0.1")]);
+    assert_eq!(pinned.guarded().look_up("a.example", 80).await.unwrap(), [public[0]]);
+    let known = always(false, &["8.8.8.8"], &["a.example:80:10.0.0.1"]);
+    assert_eq!(known.look_up("a.example", 80).await.unwrap(), [address("10.0.0.1")]);
+    assert_eq!(known.guarded().look_up("a.example", 81).await.unwrap(), [public[0]]);
+    let refused = known.guarded().look_up("a.example", 80).await.unwrap_err();
+    let refused = error::find::<Refused>(&refused).map(|Refused(address)| address.to_string());
+    assert_eq!(refused.as_deref(), Some("10.0.0.1"));
+}
+
+#[test]
+fn several_addresses_of_a_family_get_two_rounds_and_a_single_one_all_the_time() {
+    let order = |texts: &str| {
+        let addresses: Vec<_> = texts.split(' ').map(address).collect();
+        in_turns(&addresses).iter().map(|address| address.ip().to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(order("1.1.1.1"), "1.1.1.1");
+    assert_eq!(order("::1 1.1.1.1"), "::1 1.1.1.1");
+    assert_eq!(order("1.1.1.1 1.1.1.2"), "1.1.1.1 1.1.1.2 1.1.1.1 1.1.1.2");
+    assert_eq!(order("::1 1.1.1.1 1.1.1.2 ::2"), "::1 ::2 ::1 ::2 1.1.1.1 1.1.1.2 1.1.1.1 1.1.1.2");
+    assert_eq!(order("1.1.1.1 ::1 1.1.1.2"), "1.1.1.1 1.1.1.2 1.1.1.1 1.1.1.2 ::1");
+    assert_eq!(order("1.1.1.1 1.1.1.2 1.1.1.3 1.1.1.4 1.1.1.5 1.1.1.6 1.1.1.7").split(' ').count(), 2 * MOST);
 }

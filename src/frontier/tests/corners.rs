@@ -47,7 +47,7 @@ fn a_question_in_flight_while_the_address_is_asked() {
     let run = simulate(settings, 4, &list, &mut |ticket| match ticket.purpose {
         Purpose::Address => (if ticket.url.scheme() == "https" { 20 * MS } else { MS }, ip()),
         Purpose::Robots if ticket.url.scheme() == "http" => {
-            (5 * MS, Outcome::Redirect { status: 301, to: "https://a.example/robots.txt".parse().unwrap() })
+            (5 * MS, Outcome::Redirect { status: 301, to: "https://a.example/robots.txt".parse().unwrap(), is_public: true })
         }
         Purpose::Robots => (100 * MS, Outcome::Robots(Bytes::new())),
         Purpose::Page => (MS, page()),
@@ -154,7 +154,7 @@ fn a_robots_hop_counts_for_its_address() {
     let run = simulate(settings, 4, &["http://a.example/1".to_owned()], &mut |ticket| match ticket.purpose {
         Purpose::Address => (MS, ip()),
         Purpose::Robots if ticket.url.scheme() == "http" => {
-            (5 * MS, Outcome::Redirect { status: 301, to: "https://a.example/robots.txt".parse().unwrap() })
+            (5 * MS, Outcome::Redirect { status: 301, to: "https://a.example/robots.txt".parse().unwrap(), is_public: true })
         }
         Purpose::Robots => (5 * MS, Outcome::Robots(Bytes::new())),
         Purpose::Page => (MS, page()),
@@ -179,7 +179,9 @@ fn what_was_given_for_the_listed_origin_does_not_go_to_another_ones_robots_txt()
         }
         match ticket.purpose {
             Purpose::Robots => (MS, Outcome::Robots(Bytes::new())),
-            _ if ticket.hops.is_empty() => (MS, Outcome::Redirect { status: 302, to: "http://evil.example/".parse().unwrap() }),
+            _ if ticket.hops.is_empty() => {
+                (MS, Outcome::Redirect { status: 302, to: "http://evil.example/".parse().unwrap(), is_public: true })
+            }
             _ => (MS, page()),
         }
     });

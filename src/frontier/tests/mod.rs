@@ -2,6 +2,7 @@
 
 mod corners;
 mod fair;
+mod led;
 mod polite;
 mod simulation;
 
@@ -91,7 +92,7 @@ fn the_hops_of_a_redirect_are_one_attempt_and_share_its_time() {
     let run = simulate(quick(), 1, &list, &mut |ticket| {
         let n = ticket.hops.len();
         let to = format!("http://b.example/{n}").parse().unwrap();
-        (10 * MS, if n < 3 { Outcome::Redirect { status: 302, to } } else { page() })
+        (10 * MS, if n < 3 { Outcome::Redirect { status: 302, to, is_public: true } } else { page() })
     });
     let record = &run.records[0];
     assert_eq!((record.attempts, record.elapsed_ms, record.final_url.as_deref()), (1, Some(40), Some("http://b.example/2")));
@@ -107,7 +108,7 @@ fn redirects_end_at_a_loop_a_cap_and_a_foreign_scheme() {
         let run = simulate(settings, 1, &["http://a.example/0".to_owned()], &mut |ticket| {
             n += 1;
             let to = if to == "n" { ticket.url.join(&format!("/{n}")).unwrap() } else { to.parse().unwrap() };
-            (MS, Outcome::Redirect { status: 301, to })
+            (MS, Outcome::Redirect { status: 301, to, is_public: true })
         });
         let record = &run.records[0];
         assert_eq!((record.error, record.status, run.starts.len()), (Some(ErrorKind::Redirect), Some(301), hops), "{to}");
@@ -184,6 +185,7 @@ fn fate(ticket: &Ticket, salt: u64) -> (Duration, Outcome) {
         4 | 5 => Outcome::Redirect {
             status: 302,
             to: format!("http://h{}.example/r{}", random.u8(0..6), random.u16(..)).parse().unwrap(),
+            is_public: random.bool(),
         },
         _ => page(),
     };

@@ -217,7 +217,7 @@ fn a_robots_txt_that_is_not_there_allows_and_one_that_fails_forbids() {
 fn robots_txt_is_followed_to_another_host_and_speaks_for_the_first() {
     let run = simulate(obedient(), 10, &urls(&[("a.example", 3)]), &mut |ticket| match (ticket.purpose, ticket.url.host_str()) {
         (Purpose::Robots, Some("a.example")) => {
-            (MS, Outcome::Redirect { status: 301, to: "http://b.example/r".parse().unwrap() })
+            (MS, Outcome::Redirect { status: 301, to: "http://b.example/r".parse().unwrap(), is_public: true })
         }
         (Purpose::Robots, _) => (MS, Outcome::Robots("User-agent: *\nDisallow: /2".into())),
         _ => (MS, page()),

@@ -232,8 +232,11 @@ fn a_failure_says_whether_there_is_a_robots_txt() {
     for code in [429, 500, 502, 503, 599, 999] {
         assert_eq!(outcome(&status(code)), Verdict::Unreachable("http_status: x".to_owned()), "{code}");
     }
-    assert_eq!(outcome(&Failure::new(ErrorKind::Redirect, "")), Verdict::AllowAll);
-    for kind in ErrorKind::ALL.into_iter().filter(|kind| *kind != ErrorKind::Redirect) {
+    let nowhere = [ErrorKind::Redirect, ErrorKind::Blocked];
+    for kind in nowhere {
+        assert_eq!(outcome(&Failure::new(kind, "")), Verdict::AllowAll, "{kind}");
+    }
+    for kind in ErrorKind::ALL.into_iter().filter(|kind| !nowhere.contains(kind)) {
         assert!(matches!(outcome(&Failure { status: Some(200), ..Failure::new(kind, "") }), Verdict::Unreachable(_)), "{kind}");
     }
     assert!(Rules::from(Verdict::AllowAll).check(&url("/x")).is_ok());

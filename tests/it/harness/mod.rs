@@ -2,7 +2,9 @@
 
 mod authority;
 mod codings;
+mod deaf;
 mod guest;
+mod library;
 mod reply;
 mod request;
 mod run;
@@ -17,6 +19,8 @@ use std::time::Duration;
 
 pub(crate) use authority::{Authority, Leaf};
 pub(crate) use codings::{brotli, deflate, gzip, zlib, zstandard};
+pub(crate) use deaf::Deaf;
+pub(crate) use library::{Answer, Names, are, library, library_until, plan};
 pub(crate) use reply::{Gate, Reply};
 pub(crate) use request::Request;
 pub(crate) use run::{Run, field, records};

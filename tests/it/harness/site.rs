@@ -91,11 +91,26 @@ impl Site {
         (1..=pages).map(|page| self.url(&format!("/p/{page}")) + "\n").collect()
     }
 
+    /// A site of several hosts that all have the same port, so that a name can move from one to the other.
+    pub(crate) fn on_one_port(hosts: u8) -> Self {
+        let tries = (0..100).find_map(|_| {
+            let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("the loopback has a free port");
+            let port = first.local_addr().expect("it is bound").port();
+            let others = (2..=hosts).map(|last| TcpListener::bind((Ipv4Addr::new(127, 0, 0, last), port)));
+            std::iter::once(Ok(first)).chain(others).collect::<Result<Vec<_>, _>>().ok()
+        });
+        Self::behind(tries.expect("some port is free on all of them"), Shared::default())
+    }
+
     fn open(hosts: u8, shared: Shared) -> Self {
-        let shared = Arc::new(shared);
-        let listeners: Vec<_> = (1..=hosts)
+        let listeners = (1..=hosts)
             .map(|last| TcpListener::bind((Ipv4Addr::new(127, 0, 0, last), 0)).expect("the loopback has a free port"))
             .collect();
+        Self::behind(listeners, shared)
+    }
+
+    fn behind(listeners: Vec<TcpListener>, shared: Shared) -> Self {
+        let shared = Arc::new(shared);
         let addresses = listeners.iter().map(|listener| listener.local_addr().expect("it is bound")).collect();
         let doors = listeners.into_iter().map(|listener| {
             let shared = Arc::clone(&shared);
@@ -136,6 +151,16 @@ impl Site {
     pub(crate) fn url_of(&self, host: usize, path: &str) -> String {
         let scheme = if self.shared.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}{path}", self.addresses[host])
+    }
+
+    /// The URL of a path on a host of this name, at the port of one of the hosts.
+    pub(crate) fn url_at(&self, name: &str, host: usize, path: &str) -> String {
+        format!("http://{name}:{}{path}", self.addresses[host].port())
+    }
+
+    /// The port of the first host.
+    pub(crate) fn port(&self) -> u16 {
+        self.addresses[0].port()
     }
 
     /// One of the hosts as `address:port`.

@@ -14,6 +14,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use http::{HeaderName, HeaderValue};
 use scrape::Field;
+use scrape::fetch::Known;
 use scrape::policy::{HostRules, LimitBy, Rate, RetryOn, Share, robots};
 
 pub(crate) use self::help::command;
@@ -123,6 +124,18 @@ pub(crate) struct Args {
     /// Redirects followed for one attempt
     #[arg(long, value_name = "N", value_parser = number::<usize>, help_heading = "Request")]
     pub(crate) max_redirects: Option<usize>,
+    /// Fetch over https only: refuse http URLs of the list, and redirects to http
+    #[arg(long, help_heading = "Request")]
+    pub(crate) https_only: bool,
+    /// Connect to this address instead of asking the resolver; * is every host; may be repeated
+    #[arg(long, value_name = "HOST:PORT:ADDRESS[,ADDRESS]", help_heading = "Request")]
+    pub(crate) resolve: Vec<Known>,
+    /// Refuse private, loopback, link-local and other addresses that are not public, for listed URLs too
+    #[arg(long, conflicts_with = "allow_private", help_heading = "Request")]
+    pub(crate) deny_private: bool,
+    /// Follow redirects from public addresses to such addresses too
+    #[arg(long, help_heading = "Request")]
+    pub(crate) allow_private: bool,
     /// The largest body, decoded: 500K, 10M, 1G (powers of 1000; Ki, Mi, Gi are of 1024)
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Request")]
     pub(crate) max_body: Option<u64>,

@@ -49,6 +49,9 @@ const FILE: &str = r#"
     give-up = 0x10
     retry-budget = "none"
     pace-state = "pace.db"
+    https-only = true
+    resolve = ["a.example:80:127.0.0.1", "+*:443:127.0.0.2,[::1]"]
+    deny-private = true
     quiet = true
     format = "csv"
     output = "out.txt"
@@ -85,6 +88,7 @@ fn every_option_is_a_key_and_a_variable() {
             (_, _, Some(default)) => default.clone(),
             (_, "deadline", _) => "1h".to_owned(),
             (_, "header", _) => "A: b".to_owned(),
+            (_, "resolve", _) => "a.example:80:127.0.0.1".to_owned(),
             _ => "5".to_owned(),
         };
         let file = if text == "true" { text.clone() } else { format!("{text:?}") };
