@@ -8,7 +8,9 @@ mod client;
 mod dial;
 mod error;
 mod exchange;
+mod proxy;
 mod resolve;
+mod tls;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -20,6 +22,8 @@ use url::Url;
 
 pub use self::body::decode;
 pub use self::client::{ClientError, Fetcher};
+pub use self::proxy::{Proxy, ProxyError, ProxyVariableError};
+pub use self::tls::{MinTls, TlsFileError, TlsSettings};
 use crate::model::{Failure, Flight, Page, Ticket};
 use crate::policy::HostRules;
 
@@ -40,12 +44,19 @@ pub struct Settings {
     pub headers: HeaderMap,
     /// What single hosts have of their own: their headers go to them, whoever named them.
     pub hosts: Arc<HostRules>,
-    /// Leave the environment's proxies (`HTTP_PROXY` and so on) out of it. Default: no.
+    /// Use no proxy, neither those given here nor the environment's (`HTTP_PROXY` and so on). Default: no.
     pub direct: bool,
     /// Connect a name to no other address than the one that was answered for it, until that gives no answer. Default: no.
     pub pin_addresses: bool,
     /// Sent with every request. Default `scrape/VERSION`.
     pub user_agent: HeaderValue,
+    /// What secure connections are made with.
+    pub tls: TlsSettings,
+    /// Proxies, used in turn; one that fails rests for a while. Default: what the environment names.
+    pub proxies: Vec<Proxy>,
+    /// Hosts that are reached without one: names with all their subdomains, addresses, networks (`10.0.0.0/8`), or `*`, separated by
+    /// commas. Default: what `NO_PROXY` says.
+    pub no_proxy: Option<String>,
 }
 
 impl Default for Settings {
@@ -61,6 +72,9 @@ impl Default for Settings {
             direct: false,
             pin_addresses: false,
             user_agent: HeaderValue::from_static(concat!("scrape/", env!("CARGO_PKG_VERSION"))),
+            tls: TlsSettings::default(),
+            proxies: Vec::new(),
+            no_proxy: None,
         }
     }
 }
