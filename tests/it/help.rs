@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 52] = [
+const FLAGS: [&str; 59] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -33,6 +33,13 @@ const FLAGS: [&str; 52] = [
     "--give-up",
     "--header",
     "--user-agent",
+    "--proxy",
+    "--noproxy",
+    "--insecure",
+    "--cacert",
+    "--cert",
+    "--key",
+    "--min-tls",
     "--max-redirects",
     "--max-body",
     "--select",

@@ -3,6 +3,7 @@
 mod authority;
 mod codings;
 mod guest;
+mod proxy;
 mod reply;
 mod request;
 mod run;
@@ -15,8 +16,9 @@ mod tests;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-pub(crate) use authority::{Authority, Leaf};
+pub(crate) use authority::{Authority, Leaf, signed_with_sha1};
 pub(crate) use codings::{brotli, deflate, gzip, zlib, zstandard};
+pub(crate) use proxy::{Asked, Proxy};
 pub(crate) use reply::{Gate, Reply};
 pub(crate) use request::Request;
 pub(crate) use run::{Run, field, records};
