@@ -162,3 +162,19 @@ fn install_tls() {
     // An error means that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_client_has_a_place_of_its_own_in_the_table() {
+        let all = [None, Some(0), Some(1)].into_iter().flat_map(|proxy| {
+            let flag = |kind: usize, bit: usize| kind >> bit & 1 == 1;
+            (0..KINDS).map(move |kind| Key { secure: flag(kind, 0), fresh: flag(kind, 1), guarded: flag(kind, 2), proxy })
+        });
+        let mut places: Vec<_> = all.map(Key::place).collect();
+        places.sort_unstable();
+        assert_eq!(places, (0..3 * KINDS).collect::<Vec<_>>());
+    }
+}

@@ -49,12 +49,13 @@ async fn by_some_way(fetcher: &Fetcher, ticket: &Ticket, flight: &Arc<Flight>) -
     let mut tried = Vec::new();
     loop {
         let request = request(fetcher, ticket, &way)?;
-        let spent = ticket.spent + began.elapsed();
-        let reply = dial::watched(flight, exchange(fetcher, ticket, request, &way, spent)).await;
+        let past = ticket.spent + began.elapsed();
+        let reply = dial::watched(flight, exchange(fetcher, ticket, request, &way, past)).await;
         fetcher.proxies.learn(&way);
-        tried.extend(way.culprit());
-        way = match way.culprit().and_then(|_| fetcher.proxies.way(&ticket.url, &tried)) {
-            Some(other) if spent < fetcher.settings.timeout => other,
+        let Some(culprit) = way.culprit() else { return reply };
+        tried.push(culprit);
+        way = match fetcher.proxies.way(&ticket.url, &tried) {
+            Some(other) if ticket.spent + began.elapsed() < fetcher.settings.timeout => other,
             _ => return reply,
         };
     }
@@ -71,9 +72,15 @@ async fn exchange(
     let settings = &fetcher.settings;
     let mut limits = Limits::new(settings.timeout, settings.timeout.saturating_sub(past), settings.read_timeout);
     let mut timer = Box::pin(tokio::time::sleep_until(limits.total));
-    let sent = match limits.head(timer.as_mut(), request.send()).await? {
-        Ok(response) => response,
-        Err(error) => {
+    let sent = match limits.head(timer.as_mut(), request.send()).await {
+        Ok(Ok(response)) => response,
+        Err(late) => {
+            if dial::state() == Dial::Started {
+                way.blame();
+            }
+            return Err(late);
+        }
+        Ok(Err(error)) => {
             // A GET is what may be sent twice.
             let reused = dial::state().is_reused();
             return error::before_head(&error, Sent { url: &ticket.url, way, reused, idempotent: true, settings });
@@ -82,6 +89,7 @@ async fn exchange(
     if let Some(failure) = of_the_proxy(&sent, way) {
         return Err(failure);
     }
+    way.praise();
     dial::enter(Phase::Body);
     let status = sent.status();
     // What --accept and --max-body say is meant for pages. One byte more than counts tells that a robots.txt goes on.

@@ -122,12 +122,19 @@ pub(super) struct Way<'a> {
     pub(super) proxy: Option<(usize, &'a Proxy)>,
     /// Whether it is the proxy that failed.
     at_fault: AtomicBool,
+    /// Whether an answer came through it.
+    worked: AtomicBool,
 }
 
 impl Way<'_> {
     /// It was the proxy that failed, not what lies behind it.
     pub(super) fn blame(&self) {
         self.at_fault.store(true, Ordering::Relaxed);
+    }
+
+    /// An answer came through the proxy.
+    pub(super) fn praise(&self) {
+        self.worked.store(true, Ordering::Relaxed);
     }
 
     /// The number of the proxy that failed.
@@ -169,7 +176,7 @@ impl Proxies {
         }
         let now = now();
         let number = self.rotation().choose(|number| of.contains(&number) && !tried.contains(&number), now)?;
-        Some(Way { proxy: Some((number, &self.all[number])), at_fault: AtomicBool::new(false) })
+        Some(Way { proxy: Some((number, &self.all[number])), ..Way::default() })
     }
 
     /// Whether names are looked up by a proxy on the way to a URL's host, so that they may mean nothing here, and are nobody's business.
@@ -181,9 +188,11 @@ impl Proxies {
     /// Takes note of how a request fared on its way.
     pub(super) fn learn(&self, way: &Way<'_>) {
         let Some((number, proxy)) = way.proxy else { return };
-        if way.culprit().is_none() {
+        if way.worked.load(Ordering::Relaxed) {
             self.rotation().worked(number);
-        } else if let Some(rest) = self.rotation().failed(number, now()) {
+        } else if way.culprit().is_some()
+            && let Some(rest) = self.rotation().failed(number, now())
+        {
             tracing::debug!(%proxy, ?rest, "a proxy failed: it rests");
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Asked, Authority, Leaf, Proxy, Reply, Run, Scrape, Site, field, scrape, unresolvable};
+use crate::harness::{Asked, Authority, Leaf, Proxy, Reply, Run, SILENCE, Scrape, Site, field, scrape, unresolvable};
 
 /// Where nobody listens.
 const DEAD: &str = "http://127.99.0.1:1";
@@ -176,6 +176,22 @@ fn a_proxy_that_fails_rests_and_costs_no_attempt() {
             assert!((1..=10).contains(&ways(&failing).len()), "{}", ways(&failing).len());
         }
     }
+}
+
+#[test]
+fn a_proxy_that_opens_no_tunnel_in_time_rests_too() {
+    let authority = Authority::new();
+    let site = Site::tls(&authority, Leaf::Good);
+    site.on("/p/*", |request| Reply::title(&request.path));
+    let (silent, good) = (Proxy::http(), Proxy::http());
+    silent.refuse(SILENCE);
+    let urls = [silent.url("http://"), good.url("http://")];
+    let run = through("-c 1 --connect-timeout 300ms --retries 0", urls).arg("--cacert").arg(authority.file());
+    let run = run.stdin(site.list(10)).run().code(0);
+    assert!(run.records().iter().all(|record| field(record, "attempts") == 1), "{}", run.text());
+    assert!((1..=3).contains(&ways(&silent).len()), "{:?}", silent.asked());
+    let late = through("--timeout 300ms --retries 0", [silent.url("http://")]).arg(site.url("/p/1")).run().code(3).record();
+    assert_eq!(field(&late, "error"), "timeout", "{late}");
 }
 
 #[test]

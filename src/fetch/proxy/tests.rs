@@ -106,6 +106,12 @@ fn several_take_turns_and_one_that_failed_rests() {
     proxies.learn(&way);
     assert_eq!([(); 4].map(|()| turn(&[]).unwrap()), [1, 2, 1, 2]);
     assert_eq!((turn(&[1, 2]), turn(&[0, 1, 2])), (Some(0), None));
+    let way = proxies.way(&url, &[1, 2]).unwrap();
+    proxies.learn(&way);
+    assert_eq!([(); 2].map(|()| turn(&[]).unwrap()), [1, 2], "that nothing is known of it does not end its rest");
+    way.praise();
+    proxies.learn(&way);
+    assert_eq!([(); 3].map(|()| turn(&[]).unwrap()), [0, 1, 2]);
 }
 
 #[test]

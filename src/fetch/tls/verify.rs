@@ -11,7 +11,10 @@ use webpki::EndEntityCert;
 
 /// A server's certificate was signed by itself.
 #[derive(Debug)]
-pub(in super::super) struct SelfSigned;
+pub(in super::super) struct SelfSigned {
+    /// It was made for an authority, so that it is no server's even where it is trusted.
+    pub(in super::super) is_authority: bool,
+}
 
 /// A server's certificate was signed by nobody we trust.
 #[derive(Debug)]
@@ -54,7 +57,7 @@ impl ServerCertVerifier for Telling {
             Error::InvalidCertificate(CertificateError::Other(OtherError(inner)))
                 if matches!(inner.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)) && is_self_signed(own) =>
             {
-                other(SelfSigned)
+                other(SelfSigned { is_authority: true })
             }
             _ => error,
         })
@@ -93,7 +96,7 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
 
 fn unknown(own: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Error {
     if is_self_signed(own) {
-        return other(SelfSigned);
+        return other(SelfSigned { is_authority: false });
     }
     // The last one that it sends is the nearest to the authority.
     let last = others.last().unwrap_or(own);

@@ -64,7 +64,22 @@ impl Authority {
         versions: &[&'static SupportedProtocolVersion],
         asks: bool,
     ) -> Arc<ServerConfig> {
+        self.server_with(self.signed(leaf), versions, asks)
+    }
+
+    /// A server with such a certificate, and that certificate in PEM.
+    pub(crate) fn server_and_certificate(&self, leaf: Leaf) -> (Arc<ServerConfig>, String) {
         let (certificate, key) = self.signed(leaf);
+        let pem = certificate.pem();
+        (self.server_with((certificate, key), rustls::ALL_VERSIONS, false), pem)
+    }
+
+    fn server_with(
+        &self,
+        (certificate, key): (Certificate, KeyPair),
+        versions: &[&'static SupportedProtocolVersion],
+        asks: bool,
+    ) -> Arc<ServerConfig> {
         let secret = PrivateKeyDer::try_from(key.serialize_der()).expect("rcgen writes PKCS #8");
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));

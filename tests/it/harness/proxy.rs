@@ -11,6 +11,9 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::{Authority, Leaf, Request, thread};
 
+/// As a refusal: nothing is answered.
+pub(crate) const SILENCE: u16 = u16::MAX;
+
 /// What a proxy was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -28,7 +31,7 @@ struct Shared {
     tls: Option<Arc<ServerConfig>>,
     /// What it wants to hear before it does anything: as [`Asked::auth`] has it.
     auth: Option<String>,
-    /// What it answers instead of doing its work: an HTTP status, or a SOCKS reply; 0 for nothing.
+    /// What it answers instead of doing its work: an HTTP status, or a SOCKS reply; 0 where it works, [`SILENCE`] for nothing.
     refusal: AtomicU16,
     asked: Mutex<Vec<Asked>>,
     sockets: Mutex<Vec<TcpStream>>,
@@ -163,6 +166,10 @@ impl Shared {
             self.note(&request.method, &site, auth.clone());
             let refusal = self.refusal.load(Ordering::SeqCst);
             let refusal = if self.auth.is_some() && auth != self.auth { 407 } else { refusal };
+            if refusal == SILENCE {
+                // Until the client gives up.
+                return io::copy(&mut wire, &mut io::sink()).map(drop);
+            }
             if refusal != 0 {
                 write!(wire, "HTTP/1.1 {refusal} No\r\nContent-Length: 0\r\n\r\n")?;
                 wire.flush()?;
