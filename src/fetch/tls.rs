@@ -5,6 +5,7 @@
 //! takes longer than fetching a page from next door.
 
 mod files;
+mod given;
 mod verify;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 
 use self::files::Identity;
@@ -22,7 +24,8 @@ pub(super) use self::verify::{SelfSigned, UnknownIssuer};
 /// What secure connections are made with.
 #[derive(Clone, Debug, Default)]
 pub struct TlsSettings {
-    /// Files of authorities (PEM) that are trusted too, beside those of the system and of Mozilla. Default: none.
+    /// Files of authorities (PEM) that are trusted too, beside those of the system and of Mozilla; or of servers that have signed
+    /// theirs themselves. Default: none.
     pub authorities: Vec<PathBuf>,
     /// The file (PEM) of the certificate that is shown to servers which ask for one, with those between it and its authority.
     /// Default: none.
@@ -48,7 +51,8 @@ pub enum MinTls {
 /// The settings with their files read, and what is made of them when it is first needed.
 #[derive(Debug)]
 pub(super) struct Tls {
-    authorities: RootCertStore,
+    /// The authorities of the user's files.
+    given: Vec<CertificateDer<'static>>,
     identity: Option<Identity>,
     insecure: bool,
     min_version: MinTls,
@@ -58,13 +62,13 @@ pub(super) struct Tls {
 impl Tls {
     /// Reads and checks the files.
     pub(super) fn new(settings: &TlsSettings) -> Result<Self, TlsFileError> {
-        let mut authorities = RootCertStore::empty();
+        let mut given = Vec::new();
         for path in &settings.authorities {
-            files::add_authorities(path, &mut authorities)?;
+            given.extend(files::authorities(path)?);
         }
         let identity = files::identity(settings.certificate.as_deref(), settings.key.as_deref())?;
         let TlsSettings { insecure, min_version, .. } = *settings;
-        Ok(Self { authorities, identity, insecure, min_version, config: OnceLock::new() })
+        Ok(Self { given, identity, insecure, min_version, config: OnceLock::new() })
     }
 
     /// The configuration of a client that opens secure connections. One for all, so that they resume each other's sessions.
@@ -83,10 +87,10 @@ impl Tls {
         let builder = if self.insecure {
             builder.with_custom_certificate_verifier(Arc::new(Nothing))
         } else {
-            let roots = Arc::new(roots(self.authorities.clone()));
-            let verifier = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
-            let verifier = Telling(verifier.map_err(|error| error.to_string())?);
-            builder.with_custom_certificate_verifier(Arc::new(verifier))
+            let roots = Arc::new(roots(&self.given));
+            let rustls = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build();
+            let rustls = rustls.map_err(|error| error.to_string())?;
+            builder.with_custom_certificate_verifier(Arc::new(Telling { rustls, given: self.given.clone() }))
         };
         let mut config = match &self.identity {
             Some((chain, key)) => {
@@ -101,7 +105,9 @@ impl Tls {
 
 /// The authorities of the user, of the system and of Mozilla together, so that neither a slim container nor a private authority is
 /// left out. What rustls cannot read is left out: one broken certificate in the system's store must not end all TLS.
-fn roots(mut roots: RootCertStore) -> RootCertStore {
+fn roots(given: &[CertificateDer<'static>]) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(given.iter().cloned());
     let native = rustls_native_certs::load_native_certs();
     for error in native.errors {
         tracing::debug!(%error, "a system certificate store cannot be read");

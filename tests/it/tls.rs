@@ -37,8 +37,8 @@ fn what_is_wrong_with_a_certificate_is_told_in_words_and_not_tried_again() {
         (Leaf::Expired, ["expired on 2001-01-01", ""]),
         (Leaf::NotYet, ["not valid before 2090-01-01", "clock"]),
         (Leaf::OtherHost, ["not for 127.0.0.1 but for other.test", ""]),
-        (Leaf::SelfSigned, ["self-signed, give it with --cacert", "-k"]),
-        (Leaf::OwnAuthority, ["self-signed, and made for an authority", "-k"]),
+        (Leaf::SelfSigned, ["self-signed: give it with --cacert", "-k"]),
+        (Leaf::OwnAuthority, ["self-signed: give it with --cacert", "-k"]),
     ] {
         let site = page(Site::tls(&authority, leaf));
         let run = scrape(RETRYING).arg("--cacert").arg(authority.file()).arg(site.url("/x")).run();
@@ -76,11 +76,15 @@ fn authorities_of_files_are_trusted_beside_those_of_the_system() {
 
 #[test]
 fn a_server_that_signed_its_certificate_itself_is_trusted_where_that_is_given() {
-    let (config, certificate) = Authority::new().server_and_certificate(Leaf::SelfSigned);
-    let site = page(Site::secure(config));
-    let work = Work::new();
-    work.write("own.pem", certificate);
-    assert_eq!(title(work.scrape("--cacert own.pem").arg(site.url("/x")).run()), "secure");
+    for leaf in [Leaf::SelfSigned, Leaf::OwnAuthority] {
+        let (config, certificate) = Authority::new().server_and_certificate(leaf);
+        let (site, other) = (page(Site::secure(config)), page(Site::tls(&Authority::new(), leaf)));
+        let work = Work::new();
+        work.write("own.pem", certificate);
+        let run = |url: String| work.scrape("--cacert own.pem").arg(url).run();
+        assert_eq!(title(run(site.url("/x"))), "secure", "{leaf:?}");
+        assert!(refused(run(other.url("/x"))).contains("self-signed"), "{leaf:?}");
+    }
 }
 
 #[test]

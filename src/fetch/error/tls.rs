@@ -65,9 +65,8 @@ fn certificate(bad: &Bad) -> String {
         Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => "its certificate is not one for a server".to_owned(),
         Bad::BadEncoding => "its certificate is damaged".to_owned(),
         Bad::Other(OtherError(inner)) => {
-            if let Some(SelfSigned { is_authority }) = inner.downcast_ref() {
-                let instead = if *is_authority { "and made for an authority" } else { "give it with --cacert to trust it" };
-                format!("its certificate is self-signed, {instead}; -k believes it, as it believes everybody")
+            if inner.is::<SelfSigned>() {
+                "its certificate is self-signed: give it with --cacert to believe it, or believe everybody with -k".to_owned()
             } else if let Some(UnknownIssuer(name)) = inner.downcast_ref() {
                 unknown_issuer(name.as_deref())
             } else {

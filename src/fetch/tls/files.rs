@@ -68,14 +68,15 @@ impl File<'_> {
     }
 }
 
-/// Adds the authorities of one file.
-pub(super) fn add_authorities(path: &Path, authorities: &mut RootCertStore) -> Result<(), TlsFileError> {
+/// The authorities of one file.
+pub(super) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
     let file = File { option: "--cacert", path };
-    for (at, certificate) in file.certificates(&file.read()?)?.into_iter().enumerate() {
-        let added = authorities.add(certificate);
+    let all = file.certificates(&file.read()?)?;
+    for (at, certificate) in all.iter().enumerate() {
+        let added = RootCertStore::empty().add(certificate.clone());
         added.map_err(|error| file.bad(format!("certificate {} of it cannot be used: {error}", at + 1)))?;
     }
-    Ok(())
+    Ok(all)
 }
 
 /// The certificate that we show, with its key, if there is one.

@@ -9,12 +9,11 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, SignatureScheme};
 use webpki::EndEntityCert;
 
+use super::given;
+
 /// A server's certificate was signed by itself.
 #[derive(Debug)]
-pub(in super::super) struct SelfSigned {
-    /// It was made for an authority, so that it is no server's even where it is trusted.
-    pub(in super::super) is_authority: bool,
-}
+pub(in super::super) struct SelfSigned;
 
 /// A server's certificate was signed by nobody we trust.
 #[derive(Debug)]
@@ -38,9 +37,13 @@ impl fmt::Display for UnknownIssuer {
 impl std::error::Error for SelfSigned {}
 impl std::error::Error for UnknownIssuer {}
 
-/// What rustls decides, where it only says that it does not know who signed a certificate with who did.
+/// What rustls decides, where it only says that it does not know who signed a certificate with who did; but a server's very
+/// certificate that was given to us is believed however it is made.
 #[derive(Debug)]
-pub(super) struct Telling(pub(super) Arc<WebPkiServerVerifier>);
+pub(super) struct Telling {
+    pub(super) rustls: Arc<WebPkiServerVerifier>,
+    pub(super) given: Vec<CertificateDer<'static>>,
+}
 
 impl ServerCertVerifier for Telling {
     fn verify_server_cert(
@@ -51,15 +54,21 @@ impl ServerCertVerifier for Telling {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.0.verify_server_cert(own, others, name, ocsp, now).map_err(|error| match &error {
-            Error::InvalidCertificate(CertificateError::UnknownIssuer) => unknown(own, others),
+        self.rustls.verify_server_cert(own, others, name, ocsp, now).or_else(|error| match &error {
+            Error::InvalidCertificate(CertificateError::UnknownIssuer) => Err(unknown(own, others)),
+            // Somebody whom we trust has the same name.
+            Error::InvalidCertificate(CertificateError::BadSignature) if is_self_signed(own) => Err(other(SelfSigned)),
             // What a server signs itself is often made as if it were an authority.
             Error::InvalidCertificate(CertificateError::Other(OtherError(inner)))
-                if matches!(inner.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)) && is_self_signed(own) =>
+                if matches!(inner.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)) =>
             {
-                other(SelfSigned { is_authority: true })
+                if self.given.iter().any(|given| given == own) {
+                    given::verify(own, name, now).map(|()| ServerCertVerified::assertion())
+                } else {
+                    Err(if is_self_signed(own) { other(SelfSigned) } else { error })
+                }
             }
-            _ => error,
+            _ => Err(error),
         })
     }
 
@@ -69,7 +78,7 @@ impl ServerCertVerifier for Telling {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        self.rustls.verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -78,11 +87,11 @@ impl ServerCertVerifier for Telling {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        self.rustls.verify_tls13_signature(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.rustls.supported_verify_schemes()
     }
 }
 
@@ -96,7 +105,7 @@ fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
 
 fn unknown(own: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> Error {
     if is_self_signed(own) {
-        return other(SelfSigned { is_authority: false });
+        return other(SelfSigned);
     }
     // The last one that it sends is the nearest to the authority.
     let last = others.last().unwrap_or(own);
