@@ -36,17 +36,12 @@ impl Sent<'_> {
     fn proxy(&self) -> Option<&Proxy> {
         self.way.proxy.map(|(_, proxy)| proxy)
     }
-
-    /// How it got there, for a message.
-    fn through(&self) -> String {
-        self.proxy().map_or_else(String::new, |proxy| format!(" through the proxy {proxy}"))
-    }
 }
 
 /// An error before the answer's head.
 pub(super) fn before_head(error: &reqwest::Error, sent: Sent<'_>) -> Result<Reply, Failure> {
     let cause = root_cause(error);
-    let (site, through) = (sent.site(), sent.through());
+    let (site, through) = (sent.site(), sent.way.through());
     if is_starved(error) {
         let message = format!("no connection to {site}{through} could be opened: {cause}");
         return Ok(Reply::Starved(Failure::new(ErrorKind::Connect, message)));
@@ -78,7 +73,8 @@ pub(super) fn before_head(error: &reqwest::Error, sent: Sent<'_>) -> Result<Repl
         return if is_untouched(broken_off) { Ok(Reply::Stale(failure)) } else { Err(failure) };
     }
     if is_closed(error) || broken.is_some() {
-        let message = format!("{site}{through} closed the connection before the whole head of an answer: {cause}");
+        let why = if find::<io::Error>(error).is_some() { format!(": {cause}") } else { String::new() };
+        let message = format!("{site}{through} closed the connection before it had sent the whole head of an answer{why}");
         let closed = Failure::new(ErrorKind::Connect, message);
         return if sent.reused && sent.idempotent { Ok(Reply::Stale(closed)) } else { Err(closed) };
     }
@@ -87,7 +83,7 @@ pub(super) fn before_head(error: &reqwest::Error, sent: Sent<'_>) -> Result<Repl
 
 /// No connection within the time for one.
 fn late(sent: &Sent<'_>) -> Failure {
-    let (site, through, limit) = (sent.site(), sent.through(), sent.settings.connect_timeout);
+    let (site, through, limit) = (sent.site(), sent.way.through(), sent.settings.connect_timeout);
     Failure::new(ErrorKind::Timeout, format!("no connection to {site}{through} within --connect-timeout ({limit:?})"))
 }
 

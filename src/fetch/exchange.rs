@@ -46,14 +46,19 @@ impl Fetch for Fetcher {
 async fn by_some_way(fetcher: &Fetcher, ticket: &Ticket, flight: &Arc<Flight>) -> Result<Reply, Failure> {
     let began = Instant::now();
     let mut way = fetcher.proxies.way(&ticket.url, &[]).expect("there is a way where none was tried");
-    let mut tried = Vec::new();
+    let (mut tried, mut is_hopeless) = (Vec::new(), true);
     loop {
         let request = request(fetcher, ticket, &way)?;
         let past = ticket.spent + began.elapsed();
-        let reply = dial::watched(flight, exchange(fetcher, ticket, request, &way, past)).await;
+        let mut reply = dial::watched(flight, exchange(fetcher, ticket, request, &way, past)).await;
         fetcher.proxies.learn(&way);
         let Some(culprit) = way.culprit() else { return reply };
         tried.push(culprit);
+        if let Err(failure) = &mut reply {
+            // Another attempt may find one of those at work that were tried before the last one.
+            is_hopeless &= failure.permanent;
+            failure.permanent = is_hopeless;
+        }
         way = match fetcher.proxies.way(&ticket.url, &tried) {
             Some(other) if ticket.spent + began.elapsed() < fetcher.settings.timeout => other,
             _ => return reply,
@@ -78,7 +83,7 @@ async fn exchange(
             if dial::state() == Dial::Started {
                 way.blame();
             }
-            return Err(late);
+            return Err(Failure { message: format!("{}{}", late.message, way.through()), ..late });
         }
         Ok(Err(error)) => {
             // A GET is what may be sent twice.

@@ -127,6 +127,11 @@ pub(super) struct Way<'a> {
 }
 
 impl Way<'_> {
+    /// How it goes on, for a message: nothing where it goes straight.
+    pub(super) fn through(&self) -> String {
+        self.proxy.map_or_else(String::new, |(_, proxy)| format!(" through the proxy {proxy}"))
+    }
+
     /// It was the proxy that failed, not what lies behind it.
     pub(super) fn blame(&self) {
         self.at_fault.store(true, Ordering::Relaxed);

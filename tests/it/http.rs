@@ -136,8 +136,8 @@ fn a_head_beyond_the_caps_is_too_large_and_one_of_hundreds_of_lines_is_not() {
 #[test]
 fn a_head_that_is_cut_short_is_tried_again() {
     for cut in ["H", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Type: text/ht"] {
-        fails(Reply::raw(cut).close(), "connect", 2, "before the whole head");
-        fails(Reply::raw(cut).reset(), "connect", 2, "before the whole head");
+        fails(Reply::raw(cut).close(), "connect", 2, "before it had sent the whole head");
+        fails(Reply::raw(cut).reset(), "connect", 2, "before it had sent the whole head");
     }
 }
 
