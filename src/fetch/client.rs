@@ -1,77 +1,133 @@
-//! The HTTP clients: one for `http`, and one for `https` that is only built when the first `https` URL is met, because reading the
-//! certificates of all authorities takes longer than fetching a page from next door.
+//! The HTTP clients: a table of them, each built when it is first needed. One that opens no secure connection needs no certificates,
+//! which take longer to read than fetching a page from next door, and are not there in every container.
 
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, header};
-use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::redirect::Policy;
-use reqwest::{Certificate, Client, ClientBuilder};
+use reqwest::{Client, ClientBuilder};
 use url::Url;
 
 use super::Settings;
 use super::dial::Watch;
+use super::proxy::{Proxies, ProxyVariableError, Way};
 use super::resolve::Resolver;
+use super::tls::{Tls, TlsFileError};
 use crate::model::{ErrorKind, Failure};
+
+/// Lines of a response's head: browsers count none, but a few hundred are more than any site means to send.
+pub(super) const MAX_HEADERS: usize = 512;
+/// Bytes of all headers together over HTTP/2, as RFC 9113 counts them; over HTTP/1 the client stops at 400 KiB.
+pub(super) const MAX_HEADER_BYTES: u32 = 256 << 10;
 
 /// Fetches over the network.
 #[derive(Debug)]
 pub struct Fetcher {
     pub(super) settings: Settings,
     pub(super) resolver: Resolver,
+    pub(super) proxies: Proxies,
+    tls: Tls,
+    /// The plain client that keeps connections and uses no proxy: what most requests of most runs go through.
     http: Client,
-    https: Later,
-    /// The same, but keeping no connection.
-    fresh_http: Later,
-    fresh_https: Later,
-    /// All four again, connecting to public addresses only.
-    guarded: [Later; 4],
-    /// The environment's proxies, as the clients see them.
-    pub(super) proxies: Option<Matcher>,
+    /// All others, in groups of [`KINDS`] for each way: none, and every proxy by its number.
+    others: Box<[Later]>,
 }
 
 /// A client that is built when it is first needed.
 type Later = OnceLock<Result<Client, String>>;
 
+/// What a client is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Key {
+    /// It opens secure connections, to the host or to the proxy.
+    secure: bool,
+    /// It opens a connection for each request.
+    fresh: bool,
+    /// It connects to no private address. No client does that yet.
+    guarded: bool,
+    /// The number of the proxy that it goes through.
+    proxy: Option<usize>,
+}
+
+/// How many kinds of clients there are for one way.
+const KINDS: usize = 8;
+
+impl Key {
+    /// Its place in the table.
+    fn place(self) -> usize {
+        let way = self.proxy.map_or(0, |number| number + 1);
+        way * KINDS + usize::from(self.secure) * 4 + usize::from(self.fresh) * 2 + usize::from(self.guarded)
+    }
+}
+
 /// Why no client could be built.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot set up the HTTP client")]
-pub struct ClientError(#[from] reqwest::Error);
+pub enum ClientError {
+    /// The settings cannot be made into a client.
+    #[error("cannot set up the HTTP client")]
+    Build(#[from] reqwest::Error),
+    /// A file of certificates or keys is not what it should be.
+    #[error(transparent)]
+    TlsFile(#[from] TlsFileError),
+    /// The environment names a proxy that cannot be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyVariableError),
+}
+
+impl ClientError {
+    /// Whether the settings are at fault.
+    #[must_use]
+    pub const fn is_usage(&self) -> bool {
+        matches!(self, Self::TlsFile(_) | Self::Proxy(_))
+    }
+}
 
 impl Fetcher {
     /// A fetcher with connections of its own.
     ///
     /// # Errors
-    /// The settings cannot be made into a client.
+    /// The settings cannot be made into a client, or name a file or a proxy that cannot be used.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
         install_tls();
         let resolver = Resolver::new(&settings);
-        let proxies = (!settings.direct).then(Matcher::from_system);
-        let http = builder(&settings, &resolver).tls_certs_only([]).build()?;
-        let [https, fresh_http, fresh_https] = std::array::from_fn(|_| OnceLock::new());
-        Ok(Self { settings, resolver, http, https, fresh_http, fresh_https, guarded: Default::default(), proxies })
+        let proxies = Proxies::new(&settings, |name| std::env::var(name).ok())?;
+        let tls = Tls::new(&settings.tls)?;
+        let http = plain(builder(&settings, &resolver)).build()?;
+        let others = (0..KINDS * (proxies.all().len() + 1)).map(|_| OnceLock::new()).collect();
+        Ok(Self { settings, resolver, proxies, tls, http, others })
     }
 
-    /// The client for a URL's scheme. `fresh`: one that opens a connection for each request, because where one kept connection was
-    /// closed the next one may be too. `guarded`: one whose connections all lead to public addresses.
-    pub(super) fn client(&self, url: &Url, fresh: bool, guarded: bool) -> Result<&Client, Failure> {
-        let is_http = url.scheme() == "http";
-        let client = match (is_http, fresh) {
-            _ if guarded => &self.guarded[usize::from(is_http) * 2 + usize::from(fresh)],
-            (true, false) => return Ok(&self.http),
-            (true, true) => &self.fresh_http,
-            (false, false) => &self.https,
-            (false, true) => &self.fresh_https,
-        };
-        let resolver = if guarded { self.resolver.guarded() } else { self.resolver.clone() };
-        let client = client.get_or_init(|| {
-            let builder = builder(&self.settings, &resolver).tls_certs_only(if is_http { Vec::new() } else { authorities() });
-            let client = if fresh { builder.pool_max_idle_per_host(0) } else { builder }.build();
-            client.map_err(|error| super::error::root_cause(&error))
-        });
+    /// The client for a URL and the way to it. `fresh`: one that opens a connection for each request, because where one kept connection
+    /// was closed the next one may be too. `guarded`: one whose connections all lead to public addresses.
+    pub(super) fn client(&self, url: &Url, fresh: bool, guarded: bool, way: &Way<'_>) -> Result<&Client, Failure> {
+        let secure = url.scheme() == "https" || way.proxy.is_some_and(|(_, proxy)| proxy.is_secure());
+        let key = Key { secure, fresh, guarded, proxy: way.proxy.map(|(number, _)| number) };
+        if key == Key::default() {
+            return Ok(&self.http);
+        }
+        let client = self.others[key.place()].get_or_init(|| self.build(key));
         client.as_ref().map_err(|error| Failure::new(ErrorKind::Tls, format!("cannot set up TLS: {error}")))
     }
+
+    fn build(&self, key: Key) -> Result<Client, String> {
+        let told = |error: reqwest::Error| super::error::root_cause(&error);
+        let resolver = if key.guarded { self.resolver.guarded() } else { self.resolver.clone() };
+        let mut builder = builder(&self.settings, &resolver);
+        builder = if key.secure { builder.tls_backend_preconfigured(self.tls.config()?) } else { plain(builder) };
+        if key.fresh {
+            builder = builder.pool_max_idle_per_host(0);
+        }
+        if let Some(number) = key.proxy {
+            builder = builder.proxy(self.proxies.all()[number].for_client().map_err(told)?);
+        }
+        builder.build().map_err(told)
+    }
+}
+
+/// A client that trusts nobody, because it opens no secure connection.
+fn plain(builder: ClientBuilder) -> ClientBuilder {
+    builder.tls_certs_only([])
 }
 
 fn builder(settings: &Settings, resolver: &Resolver) -> ClientBuilder {
@@ -79,8 +135,9 @@ fn builder(settings: &Settings, resolver: &Resolver) -> ClientBuilder {
     headers.insert(header::USER_AGENT, settings.user_agent.clone());
     headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip, deflate, br, zstd"));
-    let builder = if settings.direct { Client::builder().no_proxy() } else { Client::builder() };
-    builder
+    Client::builder()
+        // The environment's too are ours to choose from.
+        .no_proxy()
         .default_headers(headers)
         .connect_timeout(settings.connect_timeout)
         // Redirects and retries are requests like any other: they go through the frontier.
@@ -91,10 +148,12 @@ fn builder(settings: &Settings, resolver: &Resolver) -> ClientBuilder {
         .pool_idle_timeout(Duration::from_secs(4))
         .http2_keep_alive_interval(Duration::from_secs(10))
         .http2_keep_alive_timeout(Duration::from_secs(10))
+        .http2_max_header_list_size(MAX_HEADER_BYTES)
         // What browsers put up with.
         .http1_allow_obsolete_multiline_headers_in_responses(true)
         .http1_ignore_invalid_headers_in_responses(true)
         .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_max_headers(MAX_HEADERS)
         .dns_resolver(resolver.clone())
         .connector_layer(Watch)
 }
@@ -105,14 +164,18 @@ fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// The certificate authorities of the system and of Mozilla together, so that neither a slim container nor a private authority is
-/// left out. What rustls cannot read is left out: one broken certificate in the system's store must not end all TLS.
-fn authorities() -> Vec<Certificate> {
-    let native = rustls_native_certs::load_native_certs();
-    for error in native.errors {
-        tracing::debug!(%error, "a system certificate store cannot be read");
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_client_has_a_place_of_its_own_in_the_table() {
+        let all = [None, Some(0), Some(1)].into_iter().flat_map(|proxy| {
+            let flag = |kind: usize, bit: usize| kind >> bit & 1 == 1;
+            (0..KINDS).map(move |kind| Key { secure: flag(kind, 0), fresh: flag(kind, 1), guarded: flag(kind, 2), proxy })
+        });
+        let mut places: Vec<_> = all.map(Key::place).collect();
+        places.sort_unstable();
+        assert_eq!(places, (0..3 * KINDS).collect::<Vec<_>>());
     }
-    let mut seen = rustls::RootCertStore::empty();
-    let all = native.certs.iter().chain(webpki_root_certs::TLS_SERVER_ROOT_CERTS);
-    all.filter(|der| seen.add((*der).clone()).is_ok()).filter_map(|der| Certificate::from_der(der).ok()).collect()
 }

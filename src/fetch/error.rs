@@ -1,64 +1,91 @@
 //! What reqwest's and hyper's errors mean for a record.
 
+mod http;
+mod proxy;
+mod tls;
+
 use std::error::Error;
-use std::{env, io};
+use std::io;
 
 use rustix::io::Errno;
 use url::Url;
 
+use super::proxy::{Proxy, Way};
 use super::route::has_way;
 use super::{Reply, Settings};
-use crate::model::{ErrorKind, Failure, redact};
+use crate::model::{ErrorKind, Failure};
 
-/// An error before the answer's head. `reused`: the request opened no connection of its own.
-pub(super) fn before_head(error: &reqwest::Error, reused: bool, url: &Url, settings: &Settings) -> Result<Reply, Failure> {
+/// A request that was answered with an error, or not at all.
+#[derive(Clone, Copy)]
+pub(super) struct Sent<'a> {
+    pub(super) url: &'a Url,
+    pub(super) way: &'a Way<'a>,
+    /// It opened no connection of its own.
+    pub(super) reused: bool,
+    /// Sending it twice does no harm, so that it may be sent again where a kept connection was closed on it.
+    pub(super) idempotent: bool,
+    pub(super) settings: &'a Settings,
+}
+
+impl Sent<'_> {
+    /// What it was sent to, for a message.
+    fn site(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        format!("{host}:{}", self.url.port_or_known_default().unwrap_or_default())
+    }
+
+    fn proxy(&self) -> Option<&Proxy> {
+        self.way.proxy.map(|(_, proxy)| proxy)
+    }
+}
+
+/// An error before the answer's head.
+pub(super) fn before_head(error: &reqwest::Error, sent: Sent<'_>) -> Result<Reply, Failure> {
     let cause = root_cause(error);
-    let host = url.host_str().unwrap_or_default();
-    let port = url.port_or_known_default().unwrap_or_default();
-    let failure = |kind, message: String| Failure::new(kind, message);
-    if is_starved(error, || has_way(url)) {
-        return Ok(Reply::Starved(failure(
-            ErrorKind::Connect,
-            format!("no connection to {host}:{port} could be opened: {cause}"),
-        )));
+    let (site, through) = (sent.site(), sent.way.through());
+    if is_starved(error, || has_way(sent.url)) {
+        let message = format!("no connection to {site}{through} could be opened: {cause}");
+        return Ok(Reply::Starved(Failure::new(ErrorKind::Connect, message)));
+    }
+    if let Some(failure) = sent.proxy().and_then(|proxy| proxy::failed(error, proxy, sent)) {
+        return Err(failure);
     }
     if error.is_dns() {
-        return unresolved(error, host);
+        return unresolved(error, sent.url.host_str().unwrap_or_default());
     }
-    if let Some(tls) = find::<rustls::Error>(error) {
-        let hint = match tls {
-            rustls::Error::InvalidMessage(_) => " (nothing there speaks TLS: is it http:// that is meant?)",
-            _ => "",
-        };
-        return Err(failure(ErrorKind::Tls, format!("no secure connection to {host}:{port}: {tls}{hint}")));
+    let broken = find::<rustls::Error>(error);
+    // With TLS 1.3 a server looks at our certificate when the handshake is over for us.
+    if let Some(tls) = broken.filter(|tls| error.is_connect() || tls::is_refusal(tls)) {
+        let why = tls::words(tls, sent.settings);
+        return Err(Failure::new(ErrorKind::Tls, format!("no secure connection to {site}{through}: {why}")));
     }
     if error.is_timeout() {
-        return Err(failure(
-            ErrorKind::Timeout,
-            format!("no connection to {host}:{port} within --connect-timeout ({:?})", settings.connect_timeout),
-        ));
+        return Err(late(&sent));
     }
     if error.is_connect() {
-        let proxy = if settings.direct { String::new() } else { proxy(url.scheme()) };
-        return Err(failure(ErrorKind::Connect, format!("cannot connect to {host}:{port}: {cause}{proxy}")));
+        let message = match cause.as_str() {
+            "tls handshake eof" => format!("{site}{through} closed the connection in the middle of the TLS handshake"),
+            _ => format!("cannot connect to {site}{through}: {cause}"),
+        };
+        return Err(Failure::new(ErrorKind::Connect, message));
     }
     if let Some(broken_off) = find::<h2::Error>(error).filter(|h2| h2.is_remote()) {
-        let failure = failure(ErrorKind::Connect, format!("{host}:{port} broke off the request: {cause}"));
+        let failure = Failure::new(ErrorKind::Connect, format!("{site}{through} broke off the request: {cause}"));
         return if is_untouched(broken_off) { Ok(Reply::Stale(failure)) } else { Err(failure) };
     }
-    match find::<hyper::Error>(error) {
-        Some(hyper) if hyper.is_parse_too_large() => {
-            Err(failure(ErrorKind::TooLarge, format!("the answer's head is too large: {cause}")))
-        }
-        Some(hyper) if hyper.is_parse() => {
-            Err(failure(ErrorKind::Protocol, format!("{host}:{port} does not speak HTTP: {cause}")))
-        }
-        _ if is_closed(error) => {
-            let closed = failure(ErrorKind::Connect, format!("{host}:{port} closed the connection without an answer: {cause}"));
-            if reused { Ok(Reply::Stale(closed)) } else { Err(closed) }
-        }
-        _ => Err(failure(ErrorKind::Protocol, format!("the request to {host}:{port} failed: {cause}"))),
+    if is_closed(error) || broken.is_some() {
+        let why = if find::<io::Error>(error).is_some() { format!(": {cause}") } else { String::new() };
+        let message = format!("{site}{through} closed the connection before it had sent the whole head of an answer{why}");
+        let closed = Failure::new(ErrorKind::Connect, message);
+        return if sent.reused && sent.idempotent { Ok(Reply::Stale(closed)) } else { Err(closed) };
     }
+    Err(http::no_head(error, &format!("{site}{through}")))
+}
+
+/// No connection within the time for one.
+fn late(sent: &Sent<'_>) -> Failure {
+    let (site, through, limit) = (sent.site(), sent.way.through(), sent.settings.connect_timeout);
+    Failure::new(ErrorKind::Timeout, format!("no connection to {site}{through} within --connect-timeout ({limit:?})"))
 }
 
 /// A name that could not be resolved.
@@ -76,27 +103,20 @@ pub(super) fn unresolved(error: &(dyn Error + 'static), host: &str) -> Result<Re
 
 /// An error after the head, with `so_far` bytes of the body received.
 pub(super) fn in_body(error: &reqwest::Error, so_far: usize) -> Failure {
-    let cause = root_cause(error);
-    let broken = find::<io::Error>(error)
-        .is_some_and(|io| matches!(io.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData))
-        && find::<rustls::Error>(error).is_none();
-    if broken {
-        return Failure::new(ErrorKind::Protocol, format!("the body is broken HTTP after {so_far} bytes: {cause}"));
+    if let Some(failure) = http::bad_body(error, so_far) {
+        return failure;
     }
-    Failure::new(ErrorKind::Body, format!("the body was cut short after {so_far} bytes: {cause}"))
+    Failure::new(ErrorKind::Body, format!("the body was cut short after {so_far} bytes: {}", root_cause(error)))
 }
 
-/// A reminder of the proxy that the environment names for a scheme: it may be what cannot be connected to.
-fn proxy(scheme: &str) -> String {
-    let names =
-        [format!("{scheme}_proxy"), format!("{}_PROXY", scheme.to_ascii_uppercase()), "all_proxy".into(), "ALL_PROXY".into()];
-    let set = names.iter().find_map(|name| Some((name, env::var(name).ok().filter(|value| !value.is_empty())?)));
-    set.map_or_else(String::new, |(name, value)| format!(" ({name} names a proxy, {}: is it up?)", redact(&value)))
+/// A proxy that answered instead of the site: it wants to know who we are.
+pub(super) fn proxy_wants_to_know_who(proxy: &Proxy) -> Failure {
+    proxy::wants_to_know_who(proxy)
 }
 
 /// Whether an error of the system says that we have no descriptor or port left; without a way to the host there is none to be had.
 fn is_starved(error: &(dyn Error + 'static), has_way: impl FnOnce() -> bool) -> bool {
-    let code = find::<io::Error>(error).and_then(io::Error::raw_os_error);
+    let code = find::<io::Error>(error).and_then(io::Error::raw_os_error).or_else(|| proxy::hidden_code(error));
     let is = |errno: Errno| Some(errno.raw_os_error()) == code;
     is(Errno::MFILE) || is(Errno::NFILE) || is(Errno::ADDRNOTAVAIL) && has_way()
 }
@@ -107,7 +127,7 @@ fn is_untouched(error: &h2::Error) -> bool {
     error.reason() == Some(h2::Reason::REFUSED_STREAM) || error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR)
 }
 
-/// Whether the connection ended before anything was answered.
+/// Whether the connection ended before there was an answer. hyper does not tell whether a part of its head had come.
 fn is_closed(error: &reqwest::Error) -> bool {
     let hyper = find::<hyper::Error>(error)
         .is_some_and(|hyper| hyper.is_incomplete_message() || hyper.is_closed() || hyper.is_canceled());
@@ -129,18 +149,15 @@ pub(super) fn root_cause(error: &dyn Error) -> String {
     cause.to_string()
 }
 
+/// An error and those behind it.
+fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| (**error).source())
+}
+
 /// The first error of a type in the chain; an I/O error also carries one inside.
 pub(super) fn find<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        let inside = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(found) = inside.and_then(|inside| find::<E>(inside)) {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
+    chain(error).find_map(|error| {
+        let inside = || error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        error.downcast_ref::<E>().or_else(|| inside().and_then(|inside| find::<E>(inside)))
+    })
 }

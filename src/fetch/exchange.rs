@@ -13,7 +13,9 @@ use url::Url;
 
 use super::client::Fetcher;
 use super::dial::{self, Dial, Peer};
-use super::{Cap, Fetch, Reply, error};
+use super::error::{self, Sent};
+use super::proxy::Way;
+use super::{Cap, Fetch, Reply};
 use crate::model::{Asked, ErrorKind, Failure, Flight, Page, Phase, Purpose, Ticket};
 use crate::policy::{asked, robots};
 
@@ -27,11 +29,14 @@ const DRAIN_TIME: Duration = Duration::from_millis(500);
 impl Fetch for Fetcher {
     async fn fetch(&self, ticket: &Ticket, flight: &Arc<Flight>) -> Result<Reply, Failure> {
         if ticket.purpose == Purpose::Address {
+            if ticket.url.domain().is_some() && self.proxies.resolve_elsewhere(&ticket.url) {
+                let message = "the proxy looks names up, and does not tell what it finds";
+                return Err(Failure::new(ErrorKind::Dns, message));
+            }
             return self.address(ticket, flight).await;
         }
         self.check(ticket)?;
-        let request = request(self, ticket)?;
-        let reply = dial::watched(flight, peer(self, ticket), exchange(self, ticket, request)).await;
+        let reply = by_some_way(self, ticket, flight).await;
         if reply.as_ref().is_err_and(|failure| failure.status.is_none()) {
             self.resolver.doubt(ticket.url.host_str().unwrap_or_default());
         }
@@ -39,17 +44,63 @@ impl Fetch for Fetcher {
     }
 }
 
-async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -> Result<Reply, Failure> {
+/// Sends the request straight, or through one proxy after the other until one does its part: a proxy that fails is not the site's
+/// failure, so that costs no attempt.
+async fn by_some_way(fetcher: &Fetcher, ticket: &Ticket, flight: &Arc<Flight>) -> Result<Reply, Failure> {
+    let began = Instant::now();
+    let mut way = fetcher.proxies.way(&ticket.url, &[]).expect("there is a way where none was tried");
+    let (mut tried, mut is_hopeless) = (Vec::new(), true);
+    loop {
+        let request = request(fetcher, ticket, &way)?;
+        let past = ticket.spent + began.elapsed();
+        let mut reply = dial::watched(flight, peer(ticket, &way), exchange(fetcher, ticket, request, &way, past)).await;
+        fetcher.proxies.learn(&way);
+        let Some(culprit) = way.culprit() else { return reply };
+        tried.push(culprit);
+        if let Err(failure) = &mut reply {
+            // Another attempt may find one of those at work that were tried before the last one.
+            is_hopeless &= failure.permanent;
+            failure.permanent = is_hopeless;
+        }
+        way = match fetcher.proxies.way(&ticket.url, &tried) {
+            Some(other) if ticket.spent + began.elapsed() < fetcher.settings.timeout => other,
+            _ => return reply,
+        };
+    }
+}
+
+/// `past`: how much of the attempt's time is over.
+async fn exchange(
+    fetcher: &Fetcher,
+    ticket: &Ticket,
+    request: RequestBuilder,
+    way: &Way<'_>,
+    past: Duration,
+) -> Result<Reply, Failure> {
     let settings = &fetcher.settings;
-    let mut limits = Limits::new(settings.timeout, settings.timeout.saturating_sub(ticket.spent), settings.read_timeout);
+    let mut limits = Limits::new(settings.timeout, settings.timeout.saturating_sub(past), settings.read_timeout);
     let mut timer = Box::pin(tokio::time::sleep_until(limits.total));
-    let sent = match limits.head(timer.as_mut(), request.send()).await? {
-        Ok(response) => response,
-        Err(error) => {
-            let blocked = fetcher.refused(&error, ticket).map(Err);
-            return blocked.unwrap_or_else(|| error::before_head(&error, dial::state().is_reused(), &ticket.url, settings));
+    let sent = match limits.head(timer.as_mut(), request.send()).await {
+        Ok(Ok(response)) => response,
+        Err(late) => {
+            if dial::state() == Dial::Started {
+                way.blame();
+            }
+            return Err(Failure { message: format!("{}{}", late.message, way.through()), ..late });
+        }
+        Ok(Err(error)) => {
+            if let Some(refused) = fetcher.refused(&error, ticket) {
+                return Err(refused);
+            }
+            // A GET is what may be sent twice.
+            let reused = dial::state().is_reused();
+            return error::before_head(&error, Sent { url: &ticket.url, way, reused, idempotent: true, settings });
         }
     };
+    if let Some(failure) = of_the_proxy(&sent, way) {
+        return Err(failure);
+    }
+    way.praise();
     dial::enter(Phase::Body);
     fetcher.learn_address(&sent);
     let status = sent.status();
@@ -67,25 +118,25 @@ async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -
 }
 
 /// Whom a ticket's request is for.
-fn peer(fetcher: &Fetcher, ticket: &Ticket) -> Peer {
+fn peer(ticket: &Ticket, way: &Way<'_>) -> Peer {
     let url = &ticket.url;
     Peer {
         host: url.host_str().unwrap_or_default().into(),
         port: url.port_or_known_default().unwrap_or_default(),
-        is_proxied: fetcher.is_proxied(url),
+        is_proxied: way.proxy.is_some(),
     }
 }
 
 /// The request itself. What was given for the listed URL (headers, credentials) goes to its origin only, what was given for a host
 /// to that host.
-fn request(fetcher: &Fetcher, ticket: &Ticket) -> Result<RequestBuilder, Failure> {
+fn request(fetcher: &Fetcher, ticket: &Ticket, way: &Way<'_>) -> Result<RequestBuilder, Failure> {
     let mut url = ticket.url.clone();
     let own = ticket.target.url.as_ref().ok().filter(|_| ticket.is_same_origin());
     // Where a redirect put credentials into its URL they are not the user's; where it stays on the origin the user's are kept.
     let (user, password) = own.map_or(("", None), |own| (own.username(), own.password()));
     // Percent-encoded as they stand in the URL, so setting them changes nothing but where they stand; only a URL without a host refuses.
     let _ = url.set_username(user).and_then(|()| url.set_password(password));
-    let client = fetcher.client(&url, ticket.renewed, fetcher.is_guarded(ticket))?;
+    let client = fetcher.client(&url, ticket.renewed, fetcher.is_guarded(ticket), way)?;
     let hosts = &fetcher.settings.hosts;
     let of_host = hosts.rule(url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default()).headers;
     let request = client.get(url);
@@ -96,6 +147,16 @@ fn request(fetcher: &Fetcher, ticket: &Ticket) -> Result<RequestBuilder, Failure
         Some(headers) => request.headers(headers.clone()),
         None => request,
     })
+}
+
+/// A proxy's own answer, where the site's was wanted. Where the connection goes on behind the proxy all answers are the site's.
+fn of_the_proxy(response: &Response, way: &Way<'_>) -> Option<Failure> {
+    let (_, proxy) = way.proxy.filter(|(_, proxy)| !proxy.is_socks() && response.url().scheme() == "http")?;
+    if response.status() != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return None;
+    }
+    way.blame();
+    Some(error::proxy_wants_to_know_who(proxy))
 }
 
 /// What an answer with a status that is no page means.
@@ -123,6 +184,8 @@ fn refuse(fetcher: &Fetcher, response: &Response) -> Result<Reply, Failure> {
     }
     let message = match status {
         StatusCode::PARTIAL_CONTENT => "206 Partial Content, which was not asked for".to_owned(),
+        StatusCode::SWITCHING_PROTOCOLS => "101 Switching Protocols, which was not asked for".to_owned(),
+        StatusCode::NOT_MODIFIED => "304 Not Modified, which has no page with it".to_owned(),
         _ => format!("the server answered {} {}", status.as_str(), status.canonical_reason().unwrap_or_default())
             .trim_end()
             .to_owned(),

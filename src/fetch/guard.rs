@@ -54,8 +54,7 @@ impl Fetcher {
 
     /// Whether a proxy is asked for a URL.
     pub(super) fn is_proxied(&self, url: &Url) -> bool {
-        let uri = || url.as_str().parse::<http::Uri>().ok();
-        self.proxies.as_ref().is_some_and(|proxies| uri().is_some_and(|uri| proxies.intercept(&uri).is_some()))
+        self.proxies.are_for(url)
     }
 
     /// The address that a URL names: its host, where that is an address, and behind a proxy, which looks up names itself, this

@@ -11,8 +11,10 @@ mod exchange;
 mod guard;
 mod known;
 mod lookup;
+mod proxy;
 mod resolve;
 mod route;
+mod tls;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -26,6 +28,8 @@ pub use self::body::decode;
 pub use self::client::{ClientError, Fetcher};
 pub use self::known::{Known, KnownError};
 pub use self::lookup::{Found, Lookup, System};
+pub use self::proxy::{Proxy, ProxyError, ProxyVariableError};
+pub use self::tls::{MinTls, TlsFileError, TlsSettings};
 use crate::model::{Failure, Flight, Page, Ticket};
 use crate::policy::{Guard, HostRules};
 
@@ -46,7 +50,7 @@ pub struct Settings {
     pub headers: HeaderMap,
     /// What single hosts have of their own: their headers go to them, whoever named them.
     pub hosts: Arc<HostRules>,
-    /// Leave the environment's proxies (`HTTP_PROXY` and so on) out of it. Default: no.
+    /// Use no proxy, neither those given here nor the environment's (`HTTP_PROXY` and so on). Default: no.
     pub direct: bool,
     /// Connect a name to no other address than the one that was answered for it, until that gives no answer. Default: no.
     pub pin_addresses: bool,
@@ -58,6 +62,13 @@ pub struct Settings {
     pub resolve: Vec<Known>,
     /// Who looks up the others. Default: the [`System`].
     pub lookup: Arc<dyn Lookup>,
+    /// What secure connections are made with.
+    pub tls: TlsSettings,
+    /// Proxies, used in turn; one that fails rests for a while. Default: what the environment names.
+    pub proxies: Vec<Proxy>,
+    /// Hosts that are reached without one: names with all their subdomains, addresses, networks (`10.0.0.0/8`), or `*`, separated by
+    /// commas. Default: what `NO_PROXY` says.
+    pub no_proxy: Option<String>,
 }
 
 impl Default for Settings {
@@ -76,6 +87,9 @@ impl Default for Settings {
             guard: Guard::default(),
             resolve: Vec::new(),
             lookup: Arc::new(System::default()),
+            tls: TlsSettings::default(),
+            proxies: Vec::new(),
+            no_proxy: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Verdicts without a clock, a socket or a runtime: time is an argument, the answer is a value.
 //!
-//! Asked by the frontier (how fast may a host go, is this failure tried again) and by fetch (what does an answer ask for).
+//! Asked by the frontier (how fast may a host go, is this failure tried again) and by fetch (what does an answer ask for, which
+//! proxy has its turn).
 
 pub mod adapt;
 pub mod asked;
@@ -12,6 +13,7 @@ pub mod limit_by;
 pub mod pace;
 pub mod retry;
 pub mod robots;
+pub mod rotation;
 
 pub use adapt::{Adapt, Change, Signal};
 pub use asked::{asked, retry_after};
@@ -22,3 +24,4 @@ pub use hosts::{HostRule, HostRules, PatternError};
 pub use limit_by::{LimitBy, site};
 pub use pace::{Pace, Rate, RateError};
 pub use retry::{RetryOn, RetryOnError, Verdict};
+pub use rotation::Rotation;

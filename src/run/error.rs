@@ -54,7 +54,8 @@ impl Error {
             Cause::Ledger(error) => error.is_usage(),
             Cause::Input(error) => error.is_usage(),
             Cause::Output(error) => error.is_usage(),
-            Cause::Client(_) | Cause::Thread(_) | Cause::Parked(_) | Cause::Bug(_) => false,
+            Cause::Client(error) => error.is_usage(),
+            Cause::Thread(_) | Cause::Parked(_) | Cause::Bug(_) => false,
         }
     }
 }

@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 57] = [
+const FLAGS: [&str; 64] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -33,6 +33,13 @@ const FLAGS: [&str; 57] = [
     "--give-up",
     "--header",
     "--user-agent",
+    "--proxy",
+    "--noproxy",
+    "--insecure",
+    "--cacert",
+    "--cert",
+    "--key",
+    "--min-tls",
     "--max-redirects",
     "--https-only",
     "--resolve",

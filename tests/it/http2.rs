@@ -4,17 +4,23 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
-use crate::harness::{Authority, Leaf, field, scrape, thread};
+use crate::harness::{Authority, Leaf, Live, field, scrape, thread};
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const PING: u8 = 6;
 const GOAWAY: u8 = 7;
+const CONTINUATION: u8 = 9;
+
+/// No flood may make the program larger than this.
+const MAX_MEMORY: u64 = 64 << 20;
 
 /// One frame, as RFC 9113 lays it out.
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -22,57 +28,75 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// Answers the first request with `frames(stream)` and every other with a page.
-fn serve(
-    stream: TcpStream,
-    config: Arc<ServerConfig>,
-    requests: &AtomicUsize,
-    frames: fn(u32) -> Vec<u8>,
-) -> std::io::Result<()> {
-    let mut wire = StreamOwned::new(ServerConnection::new(config).map_err(std::io::Error::other)?, stream);
-    wire.read_exact(&mut [0; 24])?;
-    wire.write_all(&frame(SETTINGS, 0, 0, &[]))?;
-    loop {
-        let mut head = [0; 9];
-        wire.read_exact(&mut head)?;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-        wire.read_exact(&mut vec![0; length])?;
-        if head[3] == HEADERS {
-            let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-            let page = || [frame(HEADERS, 4, id, &[0x88]), frame(DATA, 1, id, b"<title>x</title>")].concat();
-            let is_first = requests.fetch_add(1, Ordering::SeqCst) == 0;
-            wire.write_all(&if is_first { frames(id) } else { page() })?;
+/// What a server sends: at first these frames, then others for ever.
+type Frames = fn(u32) -> (Vec<u8>, Vec<u8>);
+
+/// A server, and what has become of it so far.
+#[derive(Default)]
+struct Server {
+    requests: AtomicUsize,
+    sent: AtomicUsize,
+}
+
+impl Server {
+    /// Answers the first request with `frames(stream)` and every other with a page.
+    fn serve(&self, stream: TcpStream, config: Arc<ServerConfig>, frames: Frames) -> std::io::Result<()> {
+        let mut wire = StreamOwned::new(ServerConnection::new(config).map_err(std::io::Error::other)?, stream);
+        wire.read_exact(&mut [0; 24])?;
+        wire.write_all(&frame(SETTINGS, 0, 0, &[]))?;
+        loop {
+            let mut head = [0; 9];
+            wire.read_exact(&mut head)?;
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+            wire.read_exact(&mut vec![0; length])?;
+            if head[3] == HEADERS {
+                let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+                let page = || [frame(HEADERS, 4, id, &[0x88]), frame(DATA, 1, id, b"<title>x</title>")].concat();
+                let is_first = self.requests.fetch_add(1, Ordering::SeqCst) == 0;
+                let (first, endless) = if is_first { frames(id) } else { (page(), Vec::new()) };
+                wire.write_all(&first)?;
+                while !endless.is_empty() {
+                    wire.write_all(&endless)?;
+                    self.sent.fetch_add(endless.len(), Ordering::SeqCst);
+                }
+            }
         }
     }
 }
 
-/// Runs one target against such a server; answers its record and the number of requests.
-fn first_answered_with(flags: &str, frames: fn(u32) -> Vec<u8>) -> (serde_json::Value, usize) {
+/// Starts a run of one target against such a server.
+fn start(flags: &str, frames: Frames) -> (Live, Arc<Server>) {
     let authority = Authority::new();
     let mut config = ServerConfig::clone(&authority.server(Leaf::Good));
     config.alpn_protocols = vec![b"h2".to_vec()];
     let config = Arc::new(config);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/", listener.local_addr().unwrap());
-    let requests = Arc::new(AtomicUsize::new(0));
-    let seen = Arc::clone(&requests);
+    let server = Arc::new(Server::default());
+    let own = Arc::clone(&server);
     drop(thread("http2", move || {
         while let Ok((stream, _)) = listener.accept() {
-            let (config, seen) = (Arc::clone(&config), Arc::clone(&seen));
+            let (config, own) = (Arc::clone(&config), Arc::clone(&own));
             // A connection ends with an error whoever ends it.
-            drop(thread("connection", move || drop(serve(stream, config, &seen, frames))));
+            drop(thread("connection", move || drop(own.serve(stream, config, frames))));
         }
     }));
-    let run = scrape(flags).env("SSL_CERT_FILE", authority.file()).arg(url).run();
-    (run.record(), requests.load(Ordering::SeqCst))
+    (scrape(flags).arg("-k").arg(url).spawn(), server)
+}
+
+/// Runs one target against such a server, which sends nothing for ever; answers its record and the number of requests.
+fn first_answered_with(flags: &str, frames: Frames) -> (serde_json::Value, usize) {
+    let (live, server) = start(flags, frames);
+    (live.end().record(), server.requests.load(Ordering::SeqCst))
 }
 
 #[test]
 fn a_request_that_the_server_says_it_never_began_is_sent_again_and_does_not_count() {
-    for frames in [
-        |id| frame(RST_STREAM, 0, id, &7_u32.to_be_bytes()),
-        |_| frame(GOAWAY, 0, 0, &[0; 8]), // nobody is to blame, and the last stream that was looked at is none
-    ] {
+    let frames: [Frames; 2] = [
+        |id| (frame(RST_STREAM, 0, id, &7_u32.to_be_bytes()), Vec::new()),
+        |_| (frame(GOAWAY, 0, 0, &[0; 8]), Vec::new()), // nobody is to blame, and the last stream that was looked at is none
+    ];
+    for frames in frames {
         let (record, requests) = first_answered_with("--retries 0", frames);
         assert_eq!((field(&record, "error"), field(&record, "attempts"), requests), (&json!(null), &json!(1), 2), "{record}");
     }
@@ -80,10 +104,91 @@ fn a_request_that_the_server_says_it_never_began_is_sent_again_and_does_not_coun
 
 #[test]
 fn a_request_that_the_server_breaks_off_is_tried_again() {
-    for frames in [|id| frame(RST_STREAM, 0, id, &2_u32.to_be_bytes()), |_| frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 11])] {
+    let frames: [Frames; 2] = [
+        |id| (frame(RST_STREAM, 0, id, &2_u32.to_be_bytes()), Vec::new()),
+        |_| (frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 11]), Vec::new()),
+    ];
+    for frames in frames {
         let (record, requests) = first_answered_with("--retries 0", frames);
         assert_eq!((field(&record, "error"), requests), (&json!("connect"), 1), "{record}");
         let (record, requests) = first_answered_with("--retries 1 --backoff 1ms", frames);
         assert_eq!((field(&record, "error"), field(&record, "attempts"), requests), (&json!(null), &json!(2), 2), "{record}");
+    }
+}
+
+#[test]
+fn a_body_that_the_server_breaks_off_is_cut_short_and_tried_again() {
+    let frames: [Frames; 3] = [
+        |id| {
+            let begun = [frame(HEADERS, 4, id, &[0x88]), frame(DATA, 0, id, b"<title>x</title>")].concat();
+            ([begun, frame(RST_STREAM, 0, id, &2_u32.to_be_bytes())].concat(), Vec::new())
+        },
+        |id| {
+            let begun = [frame(HEADERS, 4, id, &[0x88]), frame(DATA, 0, id, b"<title>x</title>")].concat();
+            ([begun, frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 2])].concat(), Vec::new())
+        },
+        // Announces more than it sends.
+        |id| {
+            let length = [&[0x88, 0x0f, 0x0d, 0x02][..], b"99"].concat();
+            ([frame(HEADERS, 4, id, &length), frame(DATA, 1, id, b"<title>x</title>")].concat(), Vec::new())
+        },
+    ];
+    for frames in frames {
+        let (record, requests) = first_answered_with("--retries 0", frames);
+        assert_eq!((field(&record, "error"), field(&record, "status"), requests), (&json!("body"), &json!(200), 1), "{record}");
+        let (record, requests) = first_answered_with("--retries 1 --backoff 1ms", frames);
+        assert_eq!((field(&record, "error"), field(&record, "attempts"), requests), (&json!(null), &json!(2), 2), "{record}");
+    }
+}
+
+#[test]
+fn a_flood_of_frames_ends_in_time_and_within_bounds() {
+    let floods: [(&str, Frames); 6] = [
+        ("settings", |_| (Vec::new(), frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 100]).repeat(1000))),
+        ("pings", |_| (Vec::new(), frame(PING, 0, 0, &[7; 8]).repeat(1000))),
+        ("empty data", |id| (frame(HEADERS, 4, id, &[0x88]), frame(DATA, 0, id, &[]).repeat(1000))),
+        ("padding", |id| (frame(HEADERS, 4, id, &[0x88]), frame(DATA, 8, id, &[9, 0, 0, 0, 0, 0, 0, 0, 0, 0]).repeat(1000))),
+        ("continuations", |id| (frame(HEADERS, 0, id, &[0x88]), frame(CONTINUATION, 0, id, &[0x88; 100]).repeat(100))),
+        ("empty continuations", |id| (frame(HEADERS, 0, id, &[0x88]), frame(CONTINUATION, 0, id, &[]).repeat(1000))),
+    ];
+    for (name, frames) in floods {
+        let (mut live, server) = start("--retries 0 --timeout 4s", frames);
+        let start = Instant::now();
+        while live.is_running() && start.elapsed() < Duration::from_secs(2) && server.sent.load(Ordering::SeqCst) < 100 << 20 {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        if live.is_running() {
+            let memory = live.peak_memory();
+            assert!(memory < MAX_MEMORY, "{name}: {memory} bytes");
+        }
+        let run = live.end().code(3);
+        let record = run.record();
+        let error = field(&record, "error").as_str().unwrap().to_owned();
+        assert!(["timeout", "protocol", "too_large", "body", "connect"].contains(&error.as_str()), "{name}: {record}");
+        assert!(run.took < Duration::from_secs(20), "{name}: {:?}", run.took);
+    }
+}
+
+#[test]
+fn a_head_of_many_frames_is_a_page_up_to_the_cap() {
+    // A literal header that is not indexed: its name `x`, its value of 120 bytes; so many times.
+    fn lines(id: u32, count: usize) -> Vec<u8> {
+        let line = [&[0x00, 1, b'x', 120][..], &[b'y'; 120]].concat();
+        let block = [vec![0x88], line.repeat(count)].concat();
+        let mut pieces = block.chunks(16_000).map(<[u8]>::to_vec).peekable();
+        let mut frames = frame(HEADERS, 0, id, &pieces.next().unwrap());
+        while let Some(piece) = pieces.next() {
+            frames.extend(frame(CONTINUATION, if pieces.peek().is_none() { 4 } else { 0 }, id, &piece));
+        }
+        [frames, frame(DATA, 1, id, b"<title>x</title>")].concat()
+    }
+    let (record, _) = first_answered_with("--retries 0", |id| (lines(id, 500), Vec::new()));
+    assert_eq!(field(&record, "data.title"), "x", "{record}");
+    let beyond: [(&str, Frames); 2] =
+        [("protocol", |id| (lines(id, 2000), Vec::new())), ("too_large", |id| (lines(id, 5000), Vec::new()))];
+    for (kind, frames) in beyond {
+        let (record, requests) = first_answered_with("--retries 1 --backoff 1ms", frames);
+        assert_eq!((field(&record, "error"), requests), (&json!(kind), 1), "{record}");
+        assert!(field(&record, "error_message").as_str().unwrap().contains("256 KiB"), "{record}");
     }
 }

@@ -12,7 +12,7 @@ use scrape::sink::FormatEntry;
 use scrape::source::Entry;
 use scrape::{Destination, Existing, Origin, Plan};
 
-use crate::args::Args;
+use crate::args::{Args, Via};
 
 /// The plan of a run.
 pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
@@ -20,6 +20,8 @@ pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
     source(&args, &mut plan)?;
     crawl(&args, &mut plan);
     fetch(&args, &mut plan);
+    secure(&args, &mut plan);
+    proxies(&args, &mut plan)?;
     sink(&args, &mut plan);
     not_onto_itself(&plan)?;
     plan.extract.parse = !args.fetch_only;
@@ -96,6 +98,29 @@ fn fetch(args: &Args, plan: &mut Plan) {
     for (name, value) in &args.headers {
         fetch.headers.append(name, value.clone());
     }
+}
+
+fn secure(args: &Args, plan: &mut Plan) {
+    let tls = &mut plan.fetch.tls;
+    tls.authorities.clone_from(&args.cacert);
+    tls.certificate.clone_from(&args.cert);
+    tls.key.clone_from(&args.key);
+    tls.insecure = args.insecure;
+    set(&mut tls.min_version, args.min_tls);
+}
+
+fn proxies(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
+    let fetch = &mut plan.fetch;
+    fetch.no_proxy.clone_from(&args.noproxy);
+    fetch.direct = args.proxy.contains(&Via::None);
+    for via in &args.proxy {
+        match via {
+            Via::Proxy(_) if fetch.direct => bail!("an empty --proxy, which means none, and another one exclude each other"),
+            Via::Proxy(proxy) => fetch.proxies.push(proxy.clone()),
+            Via::None => {}
+        }
+    }
+    Ok(())
 }
 
 fn sink(args: &Args, plan: &mut Plan) {

@@ -71,7 +71,12 @@ impl Site {
 
     /// A site that speaks TLS.
     pub(crate) fn tls(authority: &Authority, leaf: Leaf) -> Self {
-        Self::open(1, Shared { tls: Some(authority.server(leaf)), ..Shared::default() })
+        Self::secure(authority.server(leaf))
+    }
+
+    /// A site that speaks TLS like this.
+    pub(crate) fn secure(config: Arc<ServerConfig>) -> Self {
+        Self::open(1, Shared { tls: Some(config), ..Shared::default() })
     }
 
     /// A proxy that is all sites itself, whatever their names: for [`Scrape::through`](super::Scrape::through).

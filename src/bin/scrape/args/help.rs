@@ -7,7 +7,7 @@ use scrape::policy::RetryOn;
 use scrape::{ErrorKind, Plan};
 
 use super::Args;
-use super::values::{LIMITS, ROBOTS, name};
+use super::values::{LIMITS, ROBOTS, TLS_VERSIONS, name};
 use crate::exit::Exit;
 
 /// The command with what `--help` takes from the library: defaults, error kinds, exit codes.
@@ -45,6 +45,7 @@ pub(super) fn defaults() -> Vec<(&'static str, String)> {
         ("retry_budget", "20%".to_owned()),
         ("give_up", crawl.frontier.give_up.to_string()),
         ("user_agent", fetch.user_agent.to_str().unwrap_or_default().to_owned()),
+        ("min_tls", name(TLS_VERSIONS, &fetch.tls.min_version)),
         ("max_redirects", crawl.frontier.max_redirects.to_string()),
         ("max_body", format!("{}M", fetch.max_body / 1_000_000)),
         ("select", "title=title".to_owned()),

@@ -14,13 +14,15 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use http::{HeaderName, HeaderValue};
 use scrape::Field;
-use scrape::fetch::Known;
+use scrape::fetch::{Known, MinTls};
 use scrape::policy::{HostRules, LimitBy, Rate, RetryOn, Share, robots};
 
 pub(crate) use self::help::command;
 pub(crate) use self::options::{Opt, Shape, Typed, Value, options, typed_only};
+pub(crate) use self::values::Via;
 use self::values::{
-    LIMITS, ROBOTS, Statuses, choice, count, duration, formats, header, input_formats, number, size, status_list, time_limit,
+    LIMITS, ROBOTS, Statuses, TLS_VERSIONS, choice, count, duration, formats, header, input_formats, number, proxy, size,
+    status_list, time_limit,
 };
 use crate::terminal::{Color, LogFormat, Progress};
 
@@ -121,6 +123,29 @@ pub(crate) struct Args {
     /// How the program names itself
     #[arg(short = 'A', long, value_name = "TEXT", help_heading = "Request")]
     pub(crate) user_agent: Option<HeaderValue>,
+    /// Go through this proxy: [http|https|socks5|socks5h]://[user:password@]host[:port]; several take turns, and one that fails rests;
+    /// an empty one also leaves out those of the environment
+    #[arg(short = 'x', long, value_name = "URL", value_parser = proxy, help_heading = "Request")]
+    pub(crate) proxy: Vec<Via>,
+    /// Hosts that are reached without a proxy: a.example (with its subdomains), 10.0.0.0/8, or *, separated by commas; instead of
+    /// `NO_PROXY`
+    #[arg(long, value_name = "LIST", help_heading = "Request")]
+    pub(crate) noproxy: Option<String>,
+    /// Believe every server, whatever its certificate says
+    #[arg(short = 'k', long, help_heading = "Request")]
+    pub(crate) insecure: bool,
+    /// Trust the authorities in this PEM file too, beside those of the system and of Mozilla; may be repeated
+    #[arg(long, value_name = "FILE", help_heading = "Request")]
+    pub(crate) cacert: Vec<PathBuf>,
+    /// Show the certificate in this PEM file to servers that ask for one
+    #[arg(long, value_name = "FILE", help_heading = "Request")]
+    pub(crate) cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM), where it is not in the same file
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = "Request")]
+    pub(crate) key: Option<PathBuf>,
+    /// The oldest version of TLS that is spoken
+    #[arg(long, value_name = "VERSION", value_parser = choice(TLS_VERSIONS), help_heading = "Request")]
+    pub(crate) min_tls: Option<MinTls>,
     /// Redirects followed for one attempt
     #[arg(long, value_name = "N", value_parser = number::<usize>, help_heading = "Request")]
     pub(crate) max_redirects: Option<usize>,

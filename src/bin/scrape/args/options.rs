@@ -10,6 +10,7 @@ use clap::builder::Resettable::Reset;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
+use scrape::model::redact_text;
 
 use super::help::{command, defaults};
 use super::{Args, Generate};
@@ -145,6 +146,18 @@ impl Opt {
     }
 }
 
+/// The error without the password of a proxy that is none.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let is_proxy = |arg: &ContextValue| matches!(arg, ContextValue::String(arg) if arg.starts_with("--proxy"));
+    if error.get(ContextKind::InvalidArg).is_some_and(is_proxy)
+        && let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
+    {
+        let shown = redact_text(value).into_owned();
+        error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+    }
+    error
+}
+
 /// What is allowed instead, as clap or the value's own parser says it.
 fn allowed(error: &clap::Error) -> String {
     if let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue)
@@ -172,7 +185,7 @@ impl Typed {
     pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let words: Vec<_> = words.into_iter().collect();
         // What an option needs may come from elsewhere.
-        let matches = command().mut_args(|arg| arg.requires(Reset)).try_get_matches_from(&words)?;
+        let matches = command().mut_args(|arg| arg.requires(Reset)).try_get_matches_from(&words).map_err(without_secrets)?;
         Ok(Self { words, matches })
     }
 
@@ -212,7 +225,7 @@ impl Typed {
         let words = elsewhere.iter().flat_map(|(option, value)| option.words(value));
         let at = self.words.len().min(1);
         self.words.splice(at..at, words.collect::<Vec<_>>());
-        let matches = command.try_get_matches_from_mut(self.words)?;
+        let matches = command.try_get_matches_from_mut(self.words).map_err(without_secrets)?;
         Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use http::{HeaderName, HeaderValue};
+use scrape::fetch::{MinTls, Proxy};
 use scrape::policy::retry::statuses;
 use scrape::policy::{LimitBy, robots};
 use scrape::sink::FORMATS;
@@ -38,6 +39,26 @@ pub(super) const ROBOTS: Choices<robots::Mode> = &[
     ("always", robots::Mode::Always, "All URLs obey"),
     ("never", robots::Mode::Never, "None does"),
 ];
+
+pub(super) const TLS_VERSIONS: Choices<MinTls> =
+    &[("1.2", MinTls::V1_2, "TLS 1.2 and 1.3"), ("1.3", MinTls::V1_3, "TLS 1.3 only")];
+
+/// How to go to a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Via {
+    /// Through no proxy at all.
+    None,
+    /// Through this one.
+    Proxy(Proxy),
+}
+
+/// Reads a proxy. An empty one is none, as it is for curl.
+pub(super) fn proxy(text: &str) -> Result<Via, String> {
+    if text.trim().is_empty() {
+        return Ok(Via::None);
+    }
+    text.parse().map(Via::Proxy).map_err(|error: scrape::fetch::ProxyError| error.to_string())
+}
 
 /// Reads one of the names.
 pub(super) fn choice<T: Copy + Send + Sync>(choices: Choices<T>) -> impl TypedValueParser<Value = T> {

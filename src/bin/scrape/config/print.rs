@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use scrape::model::{Clean, redact};
+use scrape::model::{Clean, redact, redact_text};
 
 use super::hosts::{Table, Texts};
 use super::{Config, Setting};
@@ -137,6 +137,7 @@ fn shown(option: &Opt, value: &OsStr) -> String {
     let value = value.to_string_lossy();
     match value.split_once(':') {
         Some((name, _)) if option.key == "header" && is_secret(name) => format!("{name}: {HIDDEN}"),
+        _ if option.key == "proxy" => redact_text(&value).into_owned(),
         _ => redact_all(&value),
     }
 }
