@@ -13,6 +13,7 @@ use url::Url;
 
 use super::client::Fetcher;
 use super::dial::{self, Dial};
+use super::request::request;
 use super::{Cap, Fetch, Reply, error};
 use crate::model::{Asked, ErrorKind, Failure, Flight, Page, Phase, Purpose, Ticket};
 use crate::policy::{asked, robots};
@@ -42,8 +43,15 @@ async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -
     let mut timer = Box::pin(tokio::time::sleep_until(limits.total));
     let sent = match limits.head(timer.as_mut(), request.send()).await? {
         Ok(response) => response,
-        Err(error) => return error::before_head(&error, dial::state().is_reused(), &ticket.url, settings),
+        Err(error) => {
+            // A kept-alive connection that closes without an answer may have brought the request to somebody who began to work on it.
+            let may_repeat = dial::state().is_reused() && ticket.method.is_idempotent();
+            return error::before_head(&error, may_repeat, &ticket.url, settings);
+        }
     };
+    if let (Some(jar), Purpose::Page) = (&settings.cookies, ticket.purpose) {
+        jar.take(sent.url(), sent.headers());
+    }
     dial::enter(Phase::Body);
     let status = sent.status();
     // What --accept and --max-body say is meant for pages. One byte more than counts tells that a robots.txt goes on.
@@ -57,28 +65,6 @@ async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -
     let reply = refuse(&sent);
     drain(sent, &limits).await;
     reply
-}
-
-/// The request itself. What was given for the listed URL (headers, credentials) goes to its origin only, what was given for a host
-/// to that host.
-fn request(fetcher: &Fetcher, ticket: &Ticket) -> Result<RequestBuilder, Failure> {
-    let mut url = ticket.url.clone();
-    let own = ticket.target.url.as_ref().ok().filter(|_| ticket.is_same_origin());
-    // Where a redirect put credentials into its URL they are not the user's; where it stays on the origin the user's are kept.
-    let (user, password) = own.map_or(("", None), |own| (own.username(), own.password()));
-    // Percent-encoded as they stand in the URL, so setting them changes nothing but where they stand; only a URL without a host refuses.
-    let _ = url.set_username(user).and_then(|()| url.set_password(password));
-    let client = fetcher.client(&url, ticket.renewed)?;
-    let hosts = &fetcher.settings.hosts;
-    let of_host = hosts.rule(url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default()).headers;
-    let request = client.get(url);
-    let request = if ticket.is_last { request.header(header::CONNECTION, "close") } else { request };
-    let request = if own.is_some() { request.headers(fetcher.settings.headers.clone()) } else { request };
-    // Replaces those of the same names.
-    Ok(match of_host {
-        Some(headers) => request.headers(headers.clone()),
-        None => request,
-    })
 }
 
 /// What an answer with a status that is no page means.

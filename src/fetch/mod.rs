@@ -5,9 +5,11 @@
 
 mod body;
 mod client;
+mod cookies;
 mod dial;
 mod error;
 mod exchange;
+mod request;
 mod resolve;
 
 use std::net::IpAddr;
@@ -15,12 +17,13 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 use url::Url;
 
 pub use self::body::decode;
 pub use self::client::{ClientError, Fetcher};
-use crate::model::{Failure, Flight, Page, Ticket};
+pub use self::cookies::{Jar, JarError};
+use crate::model::{Failure, Flight, Page, Request, Ticket};
 use crate::policy::HostRules;
 
 /// How one attempt is made.
@@ -36,8 +39,6 @@ pub struct Settings {
     pub max_body: u64,
     /// The statuses that are pages. Default `200..=299`.
     pub accept: Vec<RangeInclusive<u16>>,
-    /// Sent to the origin that the input named, never to another one.
-    pub headers: HeaderMap,
     /// What single hosts have of their own: their headers go to them, whoever named them.
     pub hosts: Arc<HostRules>,
     /// Leave the environment's proxies (`HTTP_PROXY` and so on) out of it. Default: no.
@@ -46,6 +47,15 @@ pub struct Settings {
     pub pin_addresses: bool,
     /// Sent with every request. Default `scrape/VERSION`.
     pub user_agent: HeaderValue,
+    /// What targets ask with that have nothing of their own. Its headers and its body are sent to the origin that the input named, never
+    /// to another one.
+    pub request: Arc<Request>,
+    /// The `Authorization` for such origins where their URLs and headers have none. Default: none.
+    pub user: Option<User>,
+    /// Cookies for such origins, as they are sent: `a=b; c=d`. Default: none.
+    pub cookie: Option<String>,
+    /// Where cookies that servers set are kept, and sent back from. Default: nowhere.
+    pub cookies: Option<Arc<Jar>>,
 }
 
 impl Default for Settings {
@@ -56,12 +66,31 @@ impl Default for Settings {
             read_timeout: Duration::from_secs(15),
             max_body: 10_000_000,
             accept: vec![200..=299],
-            headers: HeaderMap::new(),
             hosts: Arc::default(),
             direct: false,
             pin_addresses: false,
             user_agent: HeaderValue::from_static(concat!("scrape/", env!("CARGO_PKG_VERSION"))),
+            request: Arc::default(),
+            user: None,
+            cookie: None,
+            cookies: None,
         }
+    }
+}
+
+/// Whom to authenticate as.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for User {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

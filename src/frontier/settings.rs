@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use crate::model::Request;
 use crate::policy::{HostRules, LimitBy, Rate, Share, retry, robots};
 
 /// How the frontier decides.
@@ -40,6 +41,10 @@ pub struct Settings {
     pub hosts: Arc<HostRules>,
     /// Seeds the jitter of the backoff. Default: random.
     pub seed: u64,
+    /// What all targets ask with that have nothing of their own. Set by the run, from how it fetches.
+    pub request: Arc<Request>,
+    /// Cookies are kept, so that asking for a URL again may be answered with something else. Set by the run, too.
+    pub cookies: bool,
 }
 
 impl Default for Settings {
@@ -61,6 +66,8 @@ impl Default for Settings {
             agent: "scrape".to_owned(),
             hosts: Arc::default(),
             seed: fastrand::u64(..),
+            request: Arc::default(),
+            cookies: false,
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod budget;
 pub mod hosts;
 pub mod limit_by;
 pub mod pace;
+pub mod redirect;
 pub mod retry;
 pub mod robots;
 

@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 52] = [
+const FLAGS: [&str; 60] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -29,9 +29,16 @@ const FLAGS: [&str; 52] = [
     "--max-backoff",
     "--max-wait",
     "--retry-on",
+    "--retry-all",
     "--retry-budget",
     "--give-up",
+    "--method",
     "--header",
+    "--data",
+    "--json",
+    "--cookie",
+    "--cookie-jar",
+    "--user",
     "--user-agent",
     "--max-redirects",
     "--max-body",
@@ -48,6 +55,7 @@ const FLAGS: [&str; 52] = [
     "--verbose",
     "--progress",
     "--color",
+    "--redact",
     "--log-format",
     "--demo",
     "--config",

@@ -5,6 +5,7 @@
 mod arch;
 mod breaker;
 mod config;
+mod cookies;
 mod decode;
 mod demo;
 mod dry_run;
@@ -25,6 +26,7 @@ mod polite;
 mod readme;
 mod record;
 mod redirect;
+mod request;
 mod retry;
 mod robots;
 mod talk;

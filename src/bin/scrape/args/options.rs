@@ -145,6 +145,20 @@ impl Opt {
     }
 }
 
+/// The options whose values may be secret.
+pub(crate) const SECRET: [&str; 6] = ["header", "data", "json", "cookie", "user", "proxy"];
+
+/// A refusal without the value that is refused, where that may be secret.
+fn unshown(mut error: clap::Error) -> clap::Error {
+    let is_secret = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(arg)) if {
+        SECRET.iter().any(|key| arg.strip_prefix("--").is_some_and(|arg| arg.split(' ').next() == Some(key)))
+    });
+    if is_secret && error.get(ContextKind::InvalidValue).is_some() {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("***".to_owned()));
+    }
+    error
+}
+
 /// What is allowed instead, as clap or the value's own parser says it.
 fn allowed(error: &clap::Error) -> String {
     if let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue)
@@ -172,7 +186,7 @@ impl Typed {
     pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let words: Vec<_> = words.into_iter().collect();
         // What an option needs may come from elsewhere.
-        let matches = command().mut_args(|arg| arg.requires(Reset)).try_get_matches_from(&words)?;
+        let matches = command().mut_args(|arg| arg.requires(Reset)).try_get_matches_from(&words).map_err(unshown)?;
         Ok(Self { words, matches })
     }
 
@@ -212,7 +226,7 @@ impl Typed {
         let words = elsewhere.iter().flat_map(|(option, value)| option.words(value));
         let at = self.words.len().min(1);
         self.words.splice(at..at, words.collect::<Vec<_>>());
-        let matches = command.try_get_matches_from_mut(self.words)?;
+        let matches = command.try_get_matches_from_mut(self.words).map_err(unshown)?;
         Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 }
