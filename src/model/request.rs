@@ -120,7 +120,12 @@ pub fn parse_method(text: &str) -> Result<Method, String> {
 /// # Errors
 /// Why it cannot be sent, for a person, without its value.
 pub fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), String> {
-    let name: HeaderName = name.parse().map_err(|_| format!("{name:?} is no header name"))?;
+    let name: HeaderName = name.parse().map_err(|_| {
+        // Who forgot the colon has written the value too.
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_')).unwrap_or(name.len());
+        let more = if end < name.len() { "..." } else { "" };
+        format!("\"{}{more}\" is no header name", &name[..end])
+    })?;
     if [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].contains(&name) {
         return Err(format!("{name} is set by what is sent, and cannot be given"));
     }
@@ -175,7 +180,13 @@ mod tests {
     #[test]
     fn a_header_does_not_break_the_framing_and_a_refusal_does_not_show_it() {
         assert!(parse_header("X-A", "b").unwrap().1.is_sensitive());
-        for (name, value) in [("X-A", "s3cret\nX-B: c"), ("X A", "s3cret"), ("content-length", "s3cret"), ("", "s3cret")] {
+        for (name, value) in [
+            ("Authorization=Bearer s3cret", "x"),
+            ("X-A", "s3cret\nX-B: c"),
+            ("X A", "s3cret"),
+            ("content-length", "s3cret"),
+            ("", "s3cret"),
+        ] {
             let why = parse_header(name, value).unwrap_err();
             assert!(!why.contains("s3cret"), "{why}");
         }

@@ -79,6 +79,14 @@ fn a_request_that_the_server_says_it_never_began_is_sent_again_and_does_not_coun
 }
 
 #[test]
+fn a_post_is_sent_again_where_the_server_never_began_it_and_nowhere_else() {
+    let (record, requests) = first_answered_with("-d a=1 --retries 0", |id| frame(RST_STREAM, 0, id, &7_u32.to_be_bytes()));
+    assert_eq!((field(&record, "error"), requests), (&json!(null), 2), "{record}");
+    let (record, requests) = first_answered_with("-d a=1 --backoff 1ms", |id| frame(RST_STREAM, 0, id, &2_u32.to_be_bytes()));
+    assert_eq!((field(&record, "error"), requests), (&json!("connect"), 1), "{record}");
+}
+
+#[test]
 fn a_request_that_the_server_breaks_off_is_tried_again() {
     for frames in [|id| frame(RST_STREAM, 0, id, &2_u32.to_be_bytes()), |_| frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 11])] {
         let (record, requests) = first_answered_with("--retries 0", frames);

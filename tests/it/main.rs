@@ -29,5 +29,6 @@ mod redirect;
 mod request;
 mod retry;
 mod robots;
+mod secrets;
 mod talk;
 mod waits;
