@@ -1,7 +1,8 @@
-//! The cookies of a run: what servers set, and to whom it goes back (RFC 6265), within bounds. Kept only where somebody asked for it.
+//! The cookies of a run: what servers set, and to whom it goes back (RFC 6265), within bounds. Kept only where somebody asked for
+//! it.
 //!
-//! The matching is `cookie_store`'s. It looks through everything it holds for each request, so here each site (registrable domain) has a
-//! store of its own: no cookie matches beyond that, as those for public suffixes are refused.
+//! The matching is `cookie_store`'s. It looks through everything it holds for each request, so here each site (registrable
+//! domain) has a store of its own: no cookie matches beyond that, as those for public suffixes are refused.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -68,7 +69,8 @@ impl Jar {
     /// Takes what a server sets with an answer. What it may not set is dropped, as browsers do.
     pub(super) fn take(&self, url: &Url, headers: &HeaderMap) {
         for line in headers.get_all(header::SET_COOKIE) {
-            let parsed = line.to_str().ok().and_then(|line| RawCookie::parse(line.to_owned()).ok());
+            let text = str::from_utf8(line.as_bytes()).ok();
+            let parsed = text.and_then(|line| RawCookie::parse(line.to_owned()).ok());
             if let Some(cookie) = parsed.filter(|cookie| is_acceptable(cookie, url)) {
                 self.sites().insert(&cookie, url);
             }
@@ -181,7 +183,8 @@ impl Key {
     }
 }
 
-/// Whether a server may set a cookie: not for a whole public suffix, not against its own prefix, and not one that no header carries.
+/// Whether a server may set a cookie: not for a whole public suffix, not against its own prefix, and not one that no header
+/// carries.
 fn is_acceptable(cookie: &RawCookie<'_>, url: &Url) -> bool {
     let (name, value) = cookie.name_value();
     let length = name.len() + value.len() + cookie.domain().map_or(0, str::len) + cookie.path().map_or(0, str::len);
@@ -190,7 +193,7 @@ fn is_acceptable(cookie: &RawCookie<'_>, url: &Url) -> bool {
     let begins = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let keeps_prefix = (!begins("__Secure-") || is_secure)
         && (!begins("__Host-") || (is_secure && cookie.domain().is_none() && cookie.path() == Some("/")));
-    let is_clean = |text: &str| text.chars().all(|c| c.is_ascii() && !c.is_control());
+    let is_clean = |text: &str| !text.contains(char::is_control);
     let is_suffix = match CookieDomain::try_from(cookie) {
         Ok(CookieDomain::Suffix(domain)) => {
             psl::suffix_str(&domain).is_some_and(|suffix| suffix == domain) && Some(domain.as_str()) != url.host_str()

@@ -44,7 +44,8 @@ async fn exchange(fetcher: &Fetcher, ticket: &Ticket, request: RequestBuilder) -
     let sent = match limits.head(timer.as_mut(), request.send()).await? {
         Ok(response) => response,
         Err(error) => {
-            // A kept-alive connection that closes without an answer may have brought the request to somebody who began to work on it.
+            // A kept-alive connection that closes without an answer may have brought the request to somebody who began to work on
+            // it.
             let may_repeat = dial::state().is_reused() && ticket.method.is_idempotent();
             return error::before_head(&error, may_repeat, &ticket.url, settings);
         }
@@ -131,8 +132,8 @@ async fn read(mut response: Response, cap: Cap, limits: &mut Limits, mut timer: 
     if matches!(cap, Cap::Refuse(max) if announced > max) {
         return too_large(&response, format!("the server announced {announced} bytes"));
     }
-    // A body that came in one piece is that piece; only more pieces are copied together. What the server announces is believed only
-    // so far: it must not cost memory before it has been sent.
+    // A body that came in one piece is that piece; only more pieces are copied together. What the server announces is believed
+    // only so far: it must not cost memory before it has been sent.
     let (mut first, mut joined) = (Bytes::new(), Vec::new());
     loop {
         let so_far = first.len().max(joined.len());

@@ -47,12 +47,12 @@ pub struct Settings {
     pub pin_addresses: bool,
     /// Sent with every request. Default `scrape/VERSION`.
     pub user_agent: HeaderValue,
-    /// What targets ask with that have nothing of their own. Its headers and its body are sent to the origin that the input named, never
-    /// to another one.
+    /// What targets ask with that have nothing of their own. Its headers and its body are sent to the origin that the input
+    /// named, never to another one.
     pub request: Arc<Request>,
     /// The `Authorization` for such origins where their URLs and headers have none. Default: none.
     pub user: Option<User>,
-    /// Cookies for such origins, as they are sent: `a=b; c=d`. Default: none.
+    /// Cookies for such origins, as they are sent: `a=b; c=d`, without control characters. Default: none.
     pub cookie: Option<String>,
     /// Where cookies that servers set are kept, and sent back from. Default: nowhere.
     pub cookies: Option<Arc<Jar>>,

@@ -1,5 +1,5 @@
-//! The request itself: what was given for the listed URL (headers, credentials, cookies, a body) goes to its origin only, what was given
-//! for a host to that host, and what a server set to where its cookies belong.
+//! The request itself: what was given for the listed URL (headers, credentials, cookies, a body) goes to its origin only, what
+//! was given for a host to that host, and what a server set to where its cookies belong.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use reqwest::RequestBuilder;
@@ -22,13 +22,14 @@ pub(super) fn request(fetcher: &Fetcher, ticket: &Ticket) -> Result<RequestBuild
     let own = ticket.target.url.as_ref().ok().filter(|_| ticket.is_same_origin());
     // Where a redirect put credentials into its URL they are not the user's; where it stays on the origin the user's are kept.
     let (user, password) = own.map_or(("", None), |own| (own.username(), own.password()));
-    // Percent-encoded as they stand in the URL, so setting them changes nothing but where they stand; only a URL without a host refuses.
+    // Percent-encoded as they stand in the URL, so setting them changes nothing but where they stand; only a URL without a host
+    // refuses.
     let _ = url.set_username(user).and_then(|()| url.set_password(password));
     let has_credentials = !user.is_empty() || password.is_some();
     let body = if own.is_some() { body(settings, ticket) } else { None };
     let mut headers = HeaderMap::new();
     if own.is_some() {
-        given(settings, ticket, body, &mut headers);
+        given(settings, ticket, &mut headers);
     }
     let of_host =
         settings.hosts.rule(url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default()).headers;
@@ -46,9 +47,9 @@ pub(super) fn request(fetcher: &Fetcher, ticket: &Ticket) -> Result<RequestBuild
         Some(User { name, password }) => request.basic_auth(name, Some(password)),
         None => request,
     };
-    Ok(match body {
+    Ok(match body.filter(|body| !body.bytes.is_empty()) {
         Some(body) => request.headers(headers).body(body.bytes.clone()),
-        None if FILLED.contains(&ticket.method) => request.header(header::CONTENT_LENGTH, 0).headers(headers),
+        None if FILLED.contains(&ticket.method) => request.headers(headers).header(header::CONTENT_LENGTH, 0),
         None => request.headers(headers),
     })
 }
@@ -60,7 +61,8 @@ fn body<'a>(settings: &'a Settings, ticket: &'a Ticket) -> Option<&'a Body> {
 }
 
 /// What was given for the listed URL, the more special in place of the more general.
-fn given(settings: &Settings, ticket: &Ticket, body: Option<&Body>, headers: &mut HeaderMap) {
+fn given(settings: &Settings, ticket: &Ticket, headers: &mut HeaderMap) {
+    let body = settings.request.body_of(&ticket.target).filter(|_| ticket.purpose == Purpose::Page);
     headers.extend(body.into_iter().flat_map(|body| body.media.headers()));
     replace(headers, Some(&settings.request.headers));
     replace(headers, ticket.target.request.as_deref().map(|own| &own.headers));
@@ -82,7 +84,8 @@ fn replace(headers: &mut HeaderMap, others: Option<&HeaderMap>) {
     }
 }
 
-/// The cookies of a request: those that servers set, and those that the user gave for the listed URL, unless a server has set another.
+/// The cookies of a request: those that servers set, and those that the user gave for the listed URL, unless a server has set
+/// another.
 fn cookies(settings: &Settings, ticket: &Ticket, is_listed: bool) -> Option<HeaderValue> {
     let set = settings.cookies.as_deref().filter(|_| ticket.purpose == Purpose::Page);
     let set = set.map(|jar| jar.of(&ticket.url)).unwrap_or_default();
@@ -94,8 +97,8 @@ fn cookies(settings: &Settings, ticket: &Ticket, is_listed: bool) -> Option<Head
     let given: Vec<_> = given.filter(|given| !given.is_empty() && !is_set(given)).map(str::to_owned).collect();
     let pairs = set.into_iter().map(|(name, value)| format!("{name}={value}"));
     let line = pairs.chain(given).collect::<Vec<_>>().join("; ");
-    // What a server set may be bytes that no header can carry: then it is the jar that keeps them out.
-    let mut value = HeaderValue::from_str(&line).ok().filter(|_| !line.is_empty())?;
+    // The jar and the command line take only what a header can carry.
+    let mut value = HeaderValue::from_bytes(line.as_bytes()).ok().filter(|_| !line.is_empty())?;
     value.set_sensitive(true);
     Some(value)
 }

@@ -55,14 +55,14 @@ impl Frontier {
         (ticket.hops.len() >= limit).then(|| format!("redirected more than {limit} times, the last time to {shown}"))
     }
 
-    /// A failure that would be tried again if asking twice were no different from asking once. A redirect may have changed the method
-    /// since, but the next attempt would begin with the first one.
+    /// A failure that would be tried again if asking twice were no different from asking once. A redirect may have changed the
+    /// method since, but the next attempt would begin with the first one.
     pub(super) fn unrepeatable(&self, ticket: &Ticket, failure: Failure) -> Result<Failure, Failure> {
         let method = self.settings.request.method_of(&ticket.target);
         if self.settings.retry.may_repeat(&method) {
             return Ok(failure);
         }
-        let why = format!("not tried again, as {method} may do something twice: --retry-all does it nevertheless");
+        let why = format!("not tried again, because {method} may do something twice (--retry-all tries it all the same)");
         Err(Failure { message: format!("{}; {why}", failure.message), ..failure })
     }
 }

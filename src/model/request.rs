@@ -1,5 +1,5 @@
-//! What a request is made of beside its URL: the method, headers, a body. What all targets have in common is said once; a target keeps
-//! only what it has of its own.
+//! What a request is made of beside its URL: the method, headers, a body. What all targets have in common is said once; a target
+//! keeps only what it has of its own.
 
 use std::fmt;
 
@@ -81,7 +81,8 @@ impl Request {
         own.or(self.method.as_ref()).cloned().unwrap_or(if has_body { Method::POST } else { Method::GET })
     }
 
-    /// The body for a target: its own, or that of all targets unless it has a method of its own, which then says that there is none.
+    /// The body for a target: its own, or that of all targets unless it has a method of its own, which then says that there is
+    /// none.
     #[must_use]
     pub fn body_of<'a>(&'a self, target: &'a Target) -> Option<&'a Body> {
         match target.request.as_deref() {

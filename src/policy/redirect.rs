@@ -2,8 +2,8 @@
 
 use http::Method;
 
-/// Whether a redirect of this status is followed with `GET` and without the body: 303 says so, and 301 and 302 mean it after `POST`, as
-/// every browser and curl have it. 307 and 308 leave a request as it is.
+/// Whether a redirect of this status is followed with `GET` and without the body: 303 says so, and 301 and 302 mean it after
+/// `POST`, as every browser and curl have it. 307 and 308 leave a request as it is.
 ///
 /// ```
 /// use http::Method;

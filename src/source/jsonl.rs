@@ -1,4 +1,5 @@
-//! JSON Lines: an object a line. Its `url` is the target, four members shape its request, and what else it holds travels to the record.
+//! JSON Lines: an object a line. Its `url` is the target, four members shape its request, and what else it holds travels to the
+//! record.
 
 use std::sync::Arc;
 
@@ -88,7 +89,8 @@ fn read(text: &str) -> Line {
     Line { url, input: (!object.is_empty()).then(|| Box::new(object)), request }
 }
 
-/// What a line that cannot be read is recognised by: what may be secret in it begins with the first member that shapes the request.
+/// What a line that cannot be read is recognised by: what may be secret in it begins with the first member that shapes the
+/// request.
 fn without_secrets(text: &str) -> &str {
     let first = ASKING.iter().filter_map(|name| text.find(&format!("\"{name}\""))).min();
     first.map_or(text, |end| &text[..end])

@@ -45,8 +45,8 @@ pub struct Settings {
     pub url_field: String,
     /// Expand globs in files too; URL arguments always expand. Default: no.
     pub glob: bool,
-    /// Drop URLs that were read before; they are compared without their fragments, and with the method and the body that the input gives. Costs about 32 bytes of memory a URL, the
-    /// only thing here that grows with the input. Default: no.
+    /// Drop URLs that were read before; they are compared without their fragments, and with the method and the body that the
+    /// input gives. Costs about 32 bytes of memory a URL, the only thing here that grows with the input. Default: no.
     pub unique: bool,
     /// Stop after this many targets; bad lines count, dropped repetitions do not. Default: no limit.
     pub limit: Option<u64>,

@@ -42,7 +42,8 @@ fn data_is_posted_as_the_fields_of_a_form() {
     work.write("fields.txt", "c=3\r\n&d=4\n");
     let kind = Some("application/x-www-form-urlencoded");
     assert_eq!(form(&sent(&work, &["-d", "a=1", "--data", "b=2 +%", "-d", "@fields.txt"])), ("POST", "a=1&b=2 +%&c=3&d=4", kind));
-    assert_eq!(form(&sent(&work, &["-d", ""])), ("POST", "", kind));
+    let empty = sent(&work, &["-d", ""]);
+    assert_eq!((form(&empty), empty.header("content-length")), (("POST", "", kind), Some("0")));
     assert_eq!(form(&sent(&work, &["-d", "a=1", "-X", "PUT", "-H", "Content-Type: text/x"])), ("PUT", "a=1", Some("text/x")));
     assert_eq!(form(&sent(&work, &["-d", "a=1", "-X", "GET"])), ("GET", "a=1", kind));
 }
@@ -181,7 +182,8 @@ fn the_same_url_with_another_body_is_no_repetition() {
 
 #[test]
 fn a_parked_target_keeps_its_request() {
-    // More lines of one host than memory takes: while it has but one place the list is read on to the other host, and they are parked.
+    // More lines of one host than memory takes: while it has but one place the list is read on to the other host, and they are
+    // parked.
     let (site, work) = (open_site(), Work::new());
     let padding = "x".repeat(400);
     let line = |at| {
@@ -231,6 +233,17 @@ fn a_redirect_makes_of_a_post_what_browsers_and_curl_make_of_it() {
     site.page("/from", Reply::redirect("/to").status_of(303)).page("/to", Reply::status(200));
     scrape("-X HEAD").arg(site.url("/from")).run().code(0);
     assert_eq!(at_host(&site.hits(), "127.0.0.1"), ["HEAD /from ", "HEAD /to "]);
+}
+
+#[test]
+fn json_is_expected_still_where_a_redirect_dropped_the_body() {
+    let site = Site::hosts(2);
+    site.page("/from", Reply::redirect("/to").status_of(303)).page("/to", Reply::redirect(&site.url_of(1, "/other")));
+    site.page("/other", Reply::title("x"));
+    scrape("--json {}").arg(site.url("/from")).run().code(0);
+    let accepted: Vec<_> = site.hits().iter().map(|hit| hit.request.header("accept").map(str::to_owned)).collect();
+    assert_eq!(accepted, ["application/json", "application/json", "*/*"].map(|accept| Some(accept.to_owned())));
+    assert!(site.hits()[1].request.header("content-type").is_none());
 }
 
 #[test]

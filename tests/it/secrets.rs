@@ -140,11 +140,12 @@ fn a_usage_error_does_not_repeat_the_secret_that_it_refuses() {
         ["-u", "s3cret"],
         ["-u", "ann:s3cret\n"],
         ["-b", "a=s3cret\u{1}"],
+        ["--limit", "http://ann:s3cret@a.example/"],
     ] {
         let run = work.scrape("http://127.0.0.1:1/").args(args).run().code(2);
         assert_kept(&run, &work, &["c.toml"]);
         let name = if args[0] == "-H" { "SCRAPE_HEADER" } else { "SCRAPE_USER" };
-        if args[0] != "-b" && !args[1].contains('\n') {
+        if !["-b", "--limit"].contains(&args[0]) && !args[1].contains('\n') {
             assert_kept(&work.scrape("http://127.0.0.1:1/").env(name, args[1]).run().code(2), &work, &["c.toml"]);
             let key = if args[0] == "-H" { "header" } else { "user" };
             work.write("c.toml", format!("{key} = {:?}\n", args[1]).replace("\\u{1}", "\\u0001"));

@@ -1,5 +1,5 @@
-//! Cookies as a text file in the form that Netscape invented and curl, wget and browsers' extensions read and write: seven fields a line,
-//! between tabs.
+//! Cookies as a text file in the form that Netscape invented and curl, wget and browsers' extensions read and write: seven fields
+//! a line, between tabs.
 
 use std::fmt::Write as _;
 
@@ -71,6 +71,9 @@ fn read_line(line: &str, is_http_only: bool) -> Result<(RawCookie<'static>, Url)
     let seconds: i64 = expires.parse().map_err(|_| "the fifth field is no time: seconds since 1970, or 0")?;
     if name.is_empty() {
         return Err("the sixth field is empty: a cookie has a name");
+    }
+    if line.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\r')) {
+        return Err("it has a control character, which no request can carry");
     }
     let mut cookie = RawCookie::new(name.to_owned(), value.to_owned());
     cookie.set_path(path.to_owned());

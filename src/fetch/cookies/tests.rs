@@ -67,6 +67,9 @@ fn what_a_server_may_not_set_is_not_kept() {
     drop(sites);
     set(&jar, "https://a.example/", &["__Host-x=1; Secure; Path=/", "__Secure-y=2; Secure", "z=3; Max-Age=9223372036854775807"]);
     assert_eq!(of(&jar, "https://a.example/"), "__Host-x=1; __Secure-y=2; z=3");
+    let text = HeaderMap::from_iter([(header::SET_COOKIE, HeaderValue::from_bytes("ü=ä".as_bytes()).unwrap())]);
+    jar.take(&url("https://b.example/"), &text);
+    assert_eq!(of(&jar, "https://b.example/"), "ü=ä");
 }
 
 #[test]
@@ -158,6 +161,7 @@ fn a_file_that_is_none_names_the_line_and_not_its_secret() {
         "a.example\tFALSE\t/\tFALSE\ts3cret\tname\ts3cret",
         "a b\tFALSE\t/\tFALSE\t0\tname\ts3cret",
         "a.example\tFALSE\t/\tFALSE\t0\t\ts3cret",
+        "a.example\tFALSE\t/\tFALSE\t0\tname\ts3cret\u{1}",
     ] {
         let error = Jar::default().read(&format!("# head\n{line}\n")).unwrap_err().to_string();
         assert!(error.starts_with("line 2: ") && !error.contains("s3cret"), "{error}");

@@ -10,6 +10,7 @@ use clap::builder::Resettable::Reset;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
+use scrape::model::Secrets;
 
 use super::help::{command, defaults};
 use super::{Args, Generate};
@@ -148,13 +149,14 @@ impl Opt {
 /// The options whose values may be secret.
 pub(crate) const SECRET: [&str; 6] = ["header", "data", "json", "cookie", "user", "proxy"];
 
-/// A refusal without the value that is refused, where that may be secret.
+/// A refusal without what is secret in the value that is refused.
 fn unshown(mut error: clap::Error) -> clap::Error {
-    let is_secret = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(arg)) if {
+    let of_secret = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(arg)) if {
         SECRET.iter().any(|key| arg.strip_prefix("--").is_some_and(|arg| arg.split(' ').next() == Some(key)))
     });
-    if is_secret && error.get(ContextKind::InvalidValue).is_some() {
-        error.insert(ContextKind::InvalidValue, ContextValue::String("***".to_owned()));
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
+        let shown = if of_secret { "***".to_owned() } else { Secrets::default().text(value).into_owned() };
+        error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
     }
     error
 }
