@@ -87,6 +87,12 @@ impl Jar {
         found.into_iter().map(|cookie| (cookie.name().to_owned(), cookie.value().to_owned())).collect()
     }
 
+    /// Whether it holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sites().by_name.is_empty()
+    }
+
     fn sites(&self) -> MutexGuard<'_, Sites> {
         // What is behind it is whole between any two calls.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -145,6 +145,19 @@ fn a_jar_that_cannot_be_written_breaks_the_run_with_a_message() {
 }
 
 #[test]
+fn a_run_that_cannot_begin_leaves_the_jar_as_it_was() {
+    let (site, work) = (shop(), Work::new());
+    work.write("jar.txt", "old").write("out.jsonl", "");
+    let run = work.scrape("--cookie-jar jar.txt -o out.jsonl").arg(site.url("/in")).run();
+    assert!([Some(1), Some(2)].contains(&run.exit), "the output is there already: {}", run.stderr);
+    assert_eq!((work.read("jar.txt").as_str(), site.hits().len()), ("old", 0));
+    let run = work.scrape("--cookie-jar jar.txt missing.txt").run();
+    assert!([Some(1), Some(2)].contains(&run.exit), "{}", run.stderr);
+    assert_eq!(work.read("jar.txt"), "old");
+    assert_eq!(work.names(), ["jar.txt", "out.jsonl"]);
+}
+
+#[test]
 fn a_file_that_holds_no_cookies_is_refused_before_any_request() {
     let (site, work) = (shop(), Work::new());
     work.write("urls.txt", site.url("/out")).write("bad.txt", "# cookies\ns3cret\n");

@@ -346,6 +346,17 @@ fn what_may_do_something_twice_is_tried_again_only_when_asked_for() {
 }
 
 #[test]
+fn a_host_that_asks_for_patience_gets_it_although_the_post_is_not_tried_again() {
+    let site = Site::start();
+    site.page("/busy", Reply::status(503).header("Retry-After", "1")).page("/then", Reply::title("x"));
+    let list = [site.url("/busy"), site.url("/then")].join("\n");
+    let run = scrape("-c 1 -d a=1").stdin(list).run().code(3);
+    let hits = site.hits();
+    assert_eq!((run.summary().ok, run.summary().failed, hits.len()), (1, 1, 2));
+    assert!(hits[1].arrived.duration_since(hits[0].ended.unwrap()) >= std::time::Duration::from_secs(1));
+}
+
+#[test]
 fn what_is_final_for_every_method_does_not_name_the_method() {
     let site = Site::start();
     site.page("/x", Reply::status(404)).page("/y", Reply::status(503));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use scrape::fetch::Jar;
+use tempfile::NamedTempFile;
 
 /// The cookies of a run, and where they are to go.
 pub(crate) struct JarFile {
@@ -29,11 +30,18 @@ impl JarFile {
         if !folder(&path).is_dir() {
             bail!("--cookie-jar: there is no folder {}", folder(&path).display());
         }
+        if path.metadata().is_ok_and(|about| about.is_file()) || !path.exists() {
+            let try_it = beside(&path).map(drop);
+            try_it.with_context(|| format!("--cookie-jar: cannot write in the folder {}", folder(&path).display()))?;
+        }
         Ok(Self { jar, path })
     }
 
-    /// Writes the cookies.
-    pub(crate) fn save(&self) -> anyhow::Result<()> {
+    /// Writes the cookies, of a run that `broke` only if there are any: one that had not begun leaves what there was.
+    pub(crate) fn save(&self, broke: bool) -> anyhow::Result<()> {
+        if broke && self.jar.is_empty() {
+            return Ok(());
+        }
         let text = self.jar.text();
         let written = match self.path.metadata() {
             // A device or a pipe cannot be replaced.
@@ -49,9 +57,14 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// A new file in the same folder, which goes away by itself.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(".scrape-cookies").tempfile_in(folder(path))
+}
+
 /// Puts a file in place of another. A new one is its owner's only.
 fn replace(path: &Path, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
-    let mut file = tempfile::Builder::new().prefix(".scrape-cookies").tempfile_in(folder(path))?;
+    let mut file = beside(path)?;
     file.write_all(text.as_bytes())?;
     file.as_file().set_permissions(permissions.unwrap_or_else(|| Permissions::from_mode(0o600)))?;
     file.as_file().sync_all()?;

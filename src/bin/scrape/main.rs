@@ -91,7 +91,7 @@ fn start(args: Args, config: &Config, terminal: &Terminal) -> Result<Exit, Faile
     runtime.shutdown_background();
     match (exit, jar) {
         (Err((Exit::Usage, error)), _) => Err((Exit::Usage, error)),
-        (exit, Some(jar)) => jar.save().map_err(broken).and(exit),
+        (exit, Some(jar)) => jar.save(exit.is_err()).map_err(broken).and(exit),
         (exit, None) => exit,
     }
 }
