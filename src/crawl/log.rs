@@ -4,7 +4,8 @@ use crate::model::{Done, Failure, Outcome, Record, Ticket, redact, shown};
 
 /// A request is sent.
 pub(super) fn request(ticket: &Ticket) {
-    tracing::debug!(url = %redact(ticket.url.as_str()), attempt = ticket.attempts, hop = ticket.hops.len(), "request");
+    let url = redact(ticket.url.as_str());
+    tracing::debug!(%url, method = %ticket.method, attempt = ticket.attempts, hop = ticket.hops.len(), "request");
 }
 
 /// A target is not fetched.

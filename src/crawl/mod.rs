@@ -227,7 +227,8 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
                 if let Some(failed) = failed {
                     failed.log(record.is_some());
                 }
-                if let Some(record) = record {
+                if let Some(mut record) = record {
+                    self.settings.secrets.hide(&mut record);
                     self.outbox.push(record);
                 }
             }

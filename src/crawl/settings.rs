@@ -10,7 +10,7 @@ use super::stop::Stop;
 use crate::extract::Extractor;
 use crate::frontier;
 use crate::ledger::Ledger;
-use crate::model::{Ended, Read, Record, Slowed};
+use crate::model::{Ended, Read, Record, Secrets, Slowed};
 
 /// How the crawl works.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct Settings {
     pub pace_state: Option<PathBuf>,
     /// Who goes when.
     pub frontier: frontier::Settings,
+    /// What is not to be shown in records beside credentials. Default: nothing.
+    pub secrets: Secrets,
 }
 
 impl Default for Settings {
@@ -41,6 +43,7 @@ impl Default for Settings {
             patience: Duration::from_secs(10),
             pace_state: None,
             frontier: frontier::Settings::default(),
+            secrets: Secrets::default(),
         }
     }
 }

@@ -42,8 +42,9 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
             let gate = gate.as_mut().map(|gate| -> &mut Gate<'_> { gate });
             match self.frontier.next_past(gate, now.into_std()) {
                 Next::Go(ticket) => self.spawn(*ticket, permit),
-                Next::Refused(record) => {
+                Next::Refused(mut record) => {
                     refused += 1;
+                    self.settings.secrets.hide(&mut record);
                     log::refused(&record);
                     self.watch.patience.moved(now);
                     self.outbox.push(*record);

@@ -8,7 +8,7 @@ use url::Url;
 use super::Crawl;
 use super::patience::Patience;
 use crate::fetch::Fetch;
-use crate::model::{Flight, Flying, News, Stage, Ticket, Waits, redact};
+use crate::model::{Flight, Flying, News, Secrets, Stage, Ticket, Waits};
 
 /// So many waiting hosts are named.
 const MOST_HOSTS: usize = 20;
@@ -47,11 +47,11 @@ impl Roster {
     }
 
     /// What there is to see of them, the oldest first.
-    fn seen(&self, now: Instant) -> Vec<Flying> {
+    fn seen(&self, secrets: &Secrets, now: Instant) -> Vec<Flying> {
         let places = self.places();
         let entries = places.places.iter().flatten();
         let mut seen: Vec<_> = entries
-            .map(|entry| entry.flight.seen(redact(entry.url.as_str()).into_owned(), entry.attempt, now.into_std()))
+            .map(|entry| entry.flight.seen(secrets.url(entry.url.as_str()).into_owned(), entry.attempt, now.into_std()))
             .collect();
         seen.sort_by_key(|flying| std::cmp::Reverse(flying.flying_for));
         seen
@@ -96,7 +96,7 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
             asked,
             waited: self.watch.patience.waited(now),
             stage: if is_draining { Stage::Draining } else { Stage::Going },
-            in_flight: self.watch.roster.seen(now),
+            in_flight: self.watch.roster.seen(&self.settings.secrets, now),
             hosts: if is_draining { Vec::new() } else { self.frontier.waits(now.into_std(), MOST_HOSTS) },
             waiting_hosts: if is_draining { 0 } else { census.waiting_hosts },
             next_at: self.promised.map(Instant::into_std).or(census.next_at).filter(|_| !is_draining),

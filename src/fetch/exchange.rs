@@ -15,6 +15,7 @@ use super::client::Fetcher;
 use super::dial::{self, Dial, Peer};
 use super::error::{self, Sent};
 use super::proxy::Way;
+use super::request::request;
 use super::{Cap, Fetch, Reply};
 use crate::model::{Asked, ErrorKind, Failure, Flight, Page, Phase, Purpose, Ticket};
 use crate::policy::{asked, robots};
@@ -92,15 +93,18 @@ async fn exchange(
             if let Some(refused) = fetcher.refused(&error, ticket) {
                 return Err(refused);
             }
-            // A GET is what may be sent twice.
-            let reused = dial::state().is_reused();
-            return error::before_head(&error, Sent { url: &ticket.url, way, reused, idempotent: true, settings });
+            // A kept-alive connection that closes without an answer may have brought the request to somebody who began to work on it.
+            let (reused, idempotent) = (dial::state().is_reused(), ticket.method.is_idempotent());
+            return error::before_head(&error, Sent { url: &ticket.url, way, reused, idempotent, settings });
         }
     };
     if let Some(failure) = of_the_proxy(&sent, way) {
         return Err(failure);
     }
     way.praise();
+    if let (Some(jar), Purpose::Page) = (&settings.cookies, ticket.purpose) {
+        jar.take(sent.url(), sent.headers());
+    }
     dial::enter(Phase::Body);
     fetcher.learn_address(&sent);
     let status = sent.status();
@@ -125,28 +129,6 @@ fn peer(ticket: &Ticket, way: &Way<'_>) -> Peer {
         port: url.port_or_known_default().unwrap_or_default(),
         is_proxied: way.proxy.is_some(),
     }
-}
-
-/// The request itself. What was given for the listed URL (headers, credentials) goes to its origin only, what was given for a host
-/// to that host.
-fn request(fetcher: &Fetcher, ticket: &Ticket, way: &Way<'_>) -> Result<RequestBuilder, Failure> {
-    let mut url = ticket.url.clone();
-    let own = ticket.target.url.as_ref().ok().filter(|_| ticket.is_same_origin());
-    // Where a redirect put credentials into its URL they are not the user's; where it stays on the origin the user's are kept.
-    let (user, password) = own.map_or(("", None), |own| (own.username(), own.password()));
-    // Percent-encoded as they stand in the URL, so setting them changes nothing but where they stand; only a URL without a host refuses.
-    let _ = url.set_username(user).and_then(|()| url.set_password(password));
-    let client = fetcher.client(&url, ticket.renewed, fetcher.is_guarded(ticket), way)?;
-    let hosts = &fetcher.settings.hosts;
-    let of_host = hosts.rule(url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default()).headers;
-    let request = client.get(url);
-    let request = if ticket.is_last { request.header(header::CONNECTION, "close") } else { request };
-    let request = if own.is_some() { request.headers(fetcher.settings.headers.clone()) } else { request };
-    // Replaces those of the same names.
-    Ok(match of_host {
-        Some(headers) => request.headers(headers.clone()),
-        None => request,
-    })
 }
 
 /// A proxy's own answer, where the site's was wanted. Where the connection goes on behind the proxy all answers are the site's.
@@ -232,8 +214,8 @@ async fn read(mut response: Response, cap: Cap, limits: &mut Limits, mut timer: 
     if matches!(cap, Cap::Refuse(max) if announced > max) {
         return too_large(&response, format!("the server announced {announced} bytes"));
     }
-    // A body that came in one piece is that piece; only more pieces are copied together. What the server announces is believed only
-    // so far: it must not cost memory before it has been sent.
+    // A body that came in one piece is that piece; only more pieces are copied together. What the server announces is believed
+    // only so far: it must not cost memory before it has been sent.
     let (mut first, mut joined) = (Bytes::new(), Vec::new());
     loop {
         let so_far = first.len().max(joined.len());

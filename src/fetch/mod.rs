@@ -5,6 +5,7 @@
 
 mod body;
 mod client;
+mod cookies;
 mod dial;
 mod error;
 mod exchange;
@@ -12,6 +13,7 @@ mod guard;
 mod known;
 mod lookup;
 mod proxy;
+mod request;
 mod resolve;
 mod route;
 mod tls;
@@ -21,16 +23,17 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 use url::Url;
 
 pub use self::body::decode;
 pub use self::client::{ClientError, Fetcher};
+pub use self::cookies::{Jar, JarError};
 pub use self::known::{Known, KnownError};
 pub use self::lookup::{Found, Lookup, System};
 pub use self::proxy::{Proxy, ProxyError, ProxyVariableError};
 pub use self::tls::{MinTls, TlsFileError, TlsSettings};
-use crate::model::{Failure, Flight, Page, Ticket};
+use crate::model::{Failure, Flight, Page, Request, Ticket};
 use crate::policy::{Guard, HostRules};
 
 /// How one attempt is made.
@@ -46,8 +49,6 @@ pub struct Settings {
     pub max_body: u64,
     /// The statuses that are pages. Default `200..=299`.
     pub accept: Vec<RangeInclusive<u16>>,
-    /// Sent to the origin that the input named, never to another one.
-    pub headers: HeaderMap,
     /// What single hosts have of their own: their headers go to them, whoever named them.
     pub hosts: Arc<HostRules>,
     /// Use no proxy, neither those given here nor the environment's (`HTTP_PROXY` and so on). Default: no.
@@ -69,6 +70,15 @@ pub struct Settings {
     /// Hosts that are reached without one: names with all their subdomains, addresses, networks (`10.0.0.0/8`), or `*`, separated by
     /// commas. Default: what `NO_PROXY` says.
     pub no_proxy: Option<String>,
+    /// What targets ask with that have nothing of their own. Its headers and its body are sent to the origin that the input
+    /// named, never to another one.
+    pub request: Arc<Request>,
+    /// The `Authorization` for such origins where their URLs and headers have none. Default: none.
+    pub user: Option<User>,
+    /// Cookies for such origins, as they are sent: `a=b; c=d`, without control characters. Default: none.
+    pub cookie: Option<String>,
+    /// Where cookies that servers set are kept, and sent back from. Default: nowhere.
+    pub cookies: Option<Arc<Jar>>,
 }
 
 impl Default for Settings {
@@ -79,7 +89,6 @@ impl Default for Settings {
             read_timeout: Duration::from_secs(15),
             max_body: 10_000_000,
             accept: vec![200..=299],
-            headers: HeaderMap::new(),
             hosts: Arc::default(),
             direct: false,
             pin_addresses: false,
@@ -90,7 +99,27 @@ impl Default for Settings {
             tls: TlsSettings::default(),
             proxies: Vec::new(),
             no_proxy: None,
+            request: Arc::default(),
+            user: None,
+            cookie: None,
+            cookies: None,
         }
+    }
+}
+
+/// Whom to authenticate as.
+#[derive(Clone, PartialEq, Eq)]
+pub struct User {
+    /// The name.
+    pub name: String,
+    /// The password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for User {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("User").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

@@ -7,6 +7,7 @@
 mod ask;
 mod event;
 mod gate;
+mod hop;
 mod host;
 mod index;
 mod limits;
@@ -286,6 +287,7 @@ impl Frontier {
         if is_retry {
             ticket.is_charged = due == Some(false);
         }
+        self.ask_as_listed(&mut ticket);
         Some(ticket)
     }
 }

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use crate::model::Request;
 use crate::policy::{HostRules, LimitBy, Rate, Share, retry, robots};
 
 /// How the frontier decides.
@@ -42,6 +43,10 @@ pub struct Settings {
     pub seed: u64,
     /// Follow redirects to `https` only. Default: to `http` too.
     pub https_only: bool,
+    /// What all targets ask with that have nothing of their own. Set by the run, from how it fetches.
+    pub request: Arc<Request>,
+    /// Cookies are kept, so that asking for a URL again may be answered with something else. Set by the run, too.
+    pub cookies: bool,
 }
 
 impl Default for Settings {
@@ -64,6 +69,8 @@ impl Default for Settings {
             hosts: Arc::default(),
             seed: fastrand::u64(..),
             https_only: false,
+            request: Arc::default(),
+            cookies: false,
         }
     }
 }

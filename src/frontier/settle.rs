@@ -8,7 +8,7 @@ use super::Frontier;
 use super::event::{Event, What};
 use super::host::Prelude;
 use super::rows::{failed, success, untried};
-use crate::model::{Done, ErrorKind, Failure, Outcome, Past, Purpose, Record, Ticket, Timestamp, shown};
+use crate::model::{Done, ErrorKind, Failure, Outcome, Past, Purpose, Record, Ticket, Timestamp};
 use crate::policy::adapt::Signal;
 use crate::policy::breaker::{self, Turn, Way};
 use crate::policy::{LimitBy, Verdict};
@@ -148,6 +148,7 @@ impl Frontier {
             }
             Outcome::Redirect { status, to, is_public } => {
                 ticket.last_status = Some(status);
+                self.turn(&mut ticket, status);
                 if let Some(reason) = self.objection(&ticket, &to) {
                     let failure = Failure { status: Some(status), ..Failure::new(ErrorKind::Redirect, reason) };
                     return Some(failed(ticket, &failure, Some((spent, Timestamp(at)))));
@@ -192,27 +193,6 @@ impl Frontier {
         self.host(ticket.host).push_urgent(ticket);
     }
 
-    /// Why a redirect is not followed, if it is not.
-    fn objection(&self, ticket: &Ticket, to: &Url) -> Option<String> {
-        let shown = shown(to.as_str());
-        if !self.may_follow(to) {
-            let (followed, hint) =
-                if self.settings.https_only { ("https is", " with --https-only") } else { ("http and https are", "") };
-            return Some(format!("redirected to {shown}: only {followed} followed{hint}"));
-        }
-        let mut seen = ticket.hops.iter().chain([&ticket.url]);
-        if seen.any(|url| same_request(url, to)) {
-            return Some(format!("redirected in a loop, back to {shown}"));
-        }
-        let limit = self.settings.max_redirects;
-        (ticket.hops.len() >= limit).then(|| format!("redirected more than {limit} times, the last time to {shown}"))
-    }
-
-    /// Whether redirects to a URL of this scheme are followed.
-    pub(super) fn may_follow(&self, to: &Url) -> bool {
-        to.scheme() == "https" || to.scheme() == "http" && !self.settings.https_only
-    }
-
     pub(super) fn follow(&mut self, mut ticket: Ticket, to: Url, spent: Duration, now: Instant) {
         let host = self.host_of(&to, now);
         ticket.host = host;
@@ -238,7 +218,16 @@ impl Frontier {
         let limits = self.limits(ticket.host);
         let answers = limits.adapt.is_some() && limits.has_answered;
         let retry = &self.settings.retry;
-        match retry.verdict(&failure, ticket.attempts - ticket.postponed, self.random.f64()) {
+        let verdict = retry.verdict(&failure, ticket.attempts - ticket.postponed, self.random.f64());
+        let failure = match verdict {
+            Verdict::Again(_) => match self.unrepeatable(&ticket, failure) {
+                Ok(failure) => failure,
+                Err(failure) => return Some(failed(ticket, &failure, Some((spent, Timestamp(at))))),
+            },
+            Verdict::GiveUp => failure,
+        };
+        let retry = &self.settings.retry;
+        match verdict {
             Verdict::GiveUp => {
                 if failure.kind == ErrorKind::Blocked && ticket.hops.is_empty() {
                     return Some(untried(ticket, &failure));
@@ -290,10 +279,4 @@ impl Frontier {
         }
         self.place(host, now);
     }
-}
-
-/// Whether two URLs make the same request: a fragment is not sent.
-fn same_request(a: &Url, b: &Url) -> bool {
-    let sent = |url: &Url| url.as_str().len() - url.fragment().map_or(0, |fragment| fragment.len() + 1);
-    a.as_str()[..sent(a)] == b.as_str()[..sent(b)]
 }

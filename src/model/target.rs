@@ -1,11 +1,13 @@
 //! One line of the input: what is to be fetched, or why that cannot be.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::failure::{ErrorKind, Failure};
+use super::request::Request;
 
 /// The input's other columns or members for one target, in their order.
 pub type Input = Box<Map<String, Value>>;
@@ -21,6 +23,8 @@ pub struct Target {
     pub url: Result<Url, Box<Failure>>,
     /// What else the input carried.
     pub input: Option<Input>,
+    /// What its request has of its own.
+    pub request: Option<Arc<Request>>,
 }
 
 impl Target {
@@ -37,7 +41,7 @@ impl Target {
         match parse_url(given) {
             Ok(url) => {
                 let given = (url.as_str() != given).then(|| given.into());
-                Self { index, given, url: Ok(url), input }
+                Self { index, given, url: Ok(url), input, request: None }
             }
             Err(error) => Self::invalid(index, given, format!("{place}: {error}"), input),
         }
@@ -47,12 +51,18 @@ impl Target {
     #[must_use]
     pub fn invalid(index: u64, given: &str, message: String, input: Option<Input>) -> Self {
         let failure = Failure::new(ErrorKind::InvalidUrl, message);
-        Self { index, given: Some(given.into()), url: Err(Box::new(failure)), input }
+        Self { index, given: Some(given.into()), url: Err(Box::new(failure)), input, request: None }
     }
 
     /// A valid target put together again. `given` is the URL as the input gave it, where that differs from the parsed one.
     pub(crate) fn restored(index: u64, given: Option<&str>, url: Url, input: Option<Input>) -> Self {
-        Self { index, given: given.map(Into::into), url: Ok(url), input }
+        Self { index, given: given.map(Into::into), url: Ok(url), input, request: None }
+    }
+
+    /// The same target, whose request has something of its own.
+    #[must_use]
+    pub fn asking(self, request: Option<Arc<Request>>) -> Self {
+        Self { request, ..self }
     }
 
     /// The URL as the input gave it.

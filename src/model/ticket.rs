@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use http::Method;
 use url::Url;
 
 use super::asked::Asked;
@@ -54,6 +55,10 @@ pub struct Ticket {
     pub was_led: bool,
     /// The frontier's name for the host.
     pub host: usize,
+    /// The method of this request.
+    pub method: Method,
+    /// A redirect turned the request into one without a body, after so many hops.
+    pub bare_after: Option<usize>,
 }
 
 /// What a request is for.
@@ -103,6 +108,8 @@ impl Ticket {
             is_led: false,
             was_led: false,
             host,
+            method: Method::GET,
+            bare_after: None,
         }
     }
 

@@ -11,6 +11,7 @@ pub mod guard;
 pub mod hosts;
 pub mod limit_by;
 pub mod pace;
+pub mod redirect;
 pub mod retry;
 pub mod robots;
 pub mod rotation;

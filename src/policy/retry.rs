@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use http::Method;
+
 use super::asked::RETRY_AFTER;
 use crate::model::{Asked, ErrorKind, Failure};
 
@@ -20,6 +22,8 @@ pub struct Settings {
     pub max_wait: Duration,
     /// What is tried again.
     pub on: RetryOn,
+    /// Try requests again that may do something twice, as `POST` does. Default: no.
+    pub all: bool,
 }
 
 impl Default for Settings {
@@ -30,6 +34,7 @@ impl Default for Settings {
             max_backoff: Duration::from_secs(30),
             max_wait: Duration::from_mins(5),
             on: RetryOn::default(),
+            all: false,
         }
     }
 }
@@ -54,6 +59,12 @@ impl Settings {
         let doubled = self.backoff.saturating_mul(2_u32.saturating_pow(attempts.saturating_sub(1)));
         let backoff = doubled.min(self.max_backoff).mul_f64(jitter.clamp(0.0, 1.0));
         Verdict::Again(backoff.max(self.host_wait(failure)))
+    }
+
+    /// Whether a request may be made again after it failed: doing it twice is the same as doing it once, or that does not matter.
+    #[must_use]
+    pub fn may_repeat(&self, method: &Method) -> bool {
+        self.all || method.is_idempotent()
     }
 
     /// How long the whole host is left alone because of this failure, at most `max_wait`. A spent quota is the host's whatever the
@@ -220,6 +231,18 @@ mod tests {
         assert_eq!(settings.host_wait(&gone), Duration::ZERO);
         let spent = Failure { asked: Some(Asked { wait: Duration::from_secs(7), by: "X-RateLimit-Reset" }), ..status(404) };
         assert_eq!(settings.host_wait(&spent), Duration::from_secs(7));
+    }
+
+    #[test]
+    fn what_may_do_something_twice_is_repeated_only_when_asked_for() {
+        let (settings, all) = (Settings::default(), Settings { all: true, ..Settings::default() });
+        for method in ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"] {
+            assert!(settings.may_repeat(&method.parse().unwrap()), "{method}");
+        }
+        for method in ["POST", "PATCH", "PURGE", "get"] {
+            let method = method.parse().unwrap();
+            assert!(!settings.may_repeat(&method) && all.may_repeat(&method), "{method}");
+        }
     }
 
     #[test]

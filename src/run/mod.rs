@@ -76,6 +76,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let extract = Arc::new(Extractor::new(plan.extract)?);
     let max_body = plan.fetch.max_body;
     let agent = robots::product_token(plan.fetch.user_agent.to_str().unwrap_or_default()).to_owned();
+    let (request, has_cookies) = (Arc::clone(&plan.fetch.request), plan.fetch.cookies.is_some());
     // Limits that are counted by address hold only if that is the one that is used.
     let pin_addresses = plan.crawl.frontier.limit_by == LimitBy::Ip;
     let fetch = Fetcher::new(fetch::Settings { pin_addresses, ..plan.fetch })?;
@@ -111,6 +112,8 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let mut settings =
         crawl::Settings { deadline: deadline.map(|at| at.saturating_duration_since(Instant::now())), ..plan.crawl };
     settings.frontier.agent = agent;
+    settings.frontier.request = request;
+    settings.frontier.cookies = has_cookies;
     drop(patience);
     let (grace, length) = (settings.grace, settings.patience);
     let line = Line { targets, total: opened.total, records, fetch, extract, max_body, stop: stop.clone(), ledger };

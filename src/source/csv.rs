@@ -96,7 +96,7 @@ impl Source for Table {
             Next::Bad(bad) => (Err(bad), None),
         };
         let url = url.map_err(|bad| Bad { why: bad.why + &self.rows.extent(), ..bad });
-        Ok(Some(Row { place: self.rows.place(), url, input }))
+        Ok(Some(Row { place: self.rows.place(), url, input, request: None }))
     }
 
     fn is_ready(&mut self) -> bool {

@@ -23,7 +23,7 @@ impl Source for List {
         while lines.advance()? {
             if !is_skipped(lines.bytes()) {
                 let url = lines.text().map(str::to_owned);
-                return Ok(Some(Row { place: lines.place(lines.number()), url, input: None }));
+                return Ok(Some(Row { place: lines.place(lines.number()), url, input: None, request: None }));
             }
         }
         Ok(None)
@@ -49,7 +49,10 @@ impl Argument {
 
 impl Source for Argument {
     fn next(&mut self) -> Result<Option<Row>, Error> {
-        let row = |url: String| Row { place: format!("argument \"{}\"", redact(&url)), url: Ok(url), input: None };
+        let row = |url: String| {
+            let place = format!("argument \"{}\"", redact(&url));
+            Row { place, url: Ok(url), input: None, request: None }
+        };
         Ok(self.0.take().map(row))
     }
 

@@ -25,7 +25,7 @@ use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::{Input, redact};
+use crate::model::{Input, Request, redact};
 
 pub use error::Error;
 pub use glob::{GlobError, GlobProblem};
@@ -45,8 +45,8 @@ pub struct Settings {
     pub url_field: String,
     /// Expand globs in files too; URL arguments always expand. Default: no.
     pub glob: bool,
-    /// Drop URLs that were read before; they are compared without their fragments. Costs about 32 bytes of memory a URL, the
-    /// only thing here that grows with the input. Default: no.
+    /// Drop URLs that were read before; they are compared without their fragments, and with the method and the body that the
+    /// input gives. Costs about 32 bytes of memory a URL, the only thing here that grows with the input. Default: no.
     pub unique: bool,
     /// Stop after this many targets; bad lines count, dropped repetitions do not. Default: no limit.
     pub limit: Option<u64>,
@@ -179,6 +179,8 @@ struct Row {
     url: Result<String, Bad>,
     /// What else the row carries.
     input: Option<Input>,
+    /// What its request has of its own.
+    request: Option<Arc<Request>>,
 }
 
 /// Why a row has no URL.

@@ -8,7 +8,7 @@ use url::{Position, Url};
 
 use super::glob::Glob;
 use super::{Bad, Error, Row, Source};
-use crate::model::{Input, Read, Target};
+use crate::model::{Input, Read, Request, Target};
 
 /// An input that is being read.
 pub(super) struct Opened {
@@ -115,7 +115,7 @@ impl Iterator for Reader {
             Err(error) => return Some(Err(error)),
         };
         let is_new = match (&mut self.seen, &target.url) {
-            (Some(seen), Ok(url)) => seen.is_new(url),
+            (Some(seen), Ok(url)) => seen.is_new(url, target.request.as_deref()),
             _ => true,
         };
         if is_new {
@@ -130,6 +130,7 @@ impl Iterator for Reader {
 struct Batch {
     place: String,
     input: Option<Input>,
+    request: Option<Arc<Request>>,
     urls: Urls,
 }
 
@@ -141,7 +142,7 @@ enum Urls {
 }
 
 impl Batch {
-    fn new(Row { place, url, input }: Row, glob: bool) -> Self {
+    fn new(Row { place, url, input, request }: Row, glob: bool) -> Self {
         let urls = match url {
             Ok(url) if glob => match Glob::parse(&url) {
                 Ok(urls) => Urls::Many(urls),
@@ -150,7 +151,7 @@ impl Batch {
             Ok(url) => Urls::One(url),
             Err(bad) => Urls::Bad(bad),
         };
-        Self { place, input, urls }
+        Self { place, input, request, urls }
     }
 
     const fn is_done(&self) -> bool {
@@ -173,7 +174,7 @@ impl Batch {
         };
         let input = if self.is_done() { self.input.take() } else { self.input.clone() };
         match url {
-            Ok(url) => target(index, &url, &self.place, input),
+            Ok(url) => target(index, &url, &self.place, input).asking(self.request.clone()),
             Err(Bad { shown, why }) => Target::invalid(index, &shown, format!("{}: {why}", self.place), input),
         }
     }
@@ -210,9 +211,12 @@ struct Seen {
 }
 
 impl Seen {
-    fn is_new(&mut self, url: &Url) -> bool {
-        let url = &url[..Position::AfterQuery];
-        let [high, low] = self.keys.each_ref().map(|key| u128::from(key.hash_one(url)));
+    /// The same URL asked for with another method or body is another target.
+    fn is_new(&mut self, url: &Url, request: Option<&Request>) -> bool {
+        let method = request.and_then(|request| request.method.as_ref());
+        let body = request.and_then(|request| request.body.as_ref()).map(|body| &body.bytes);
+        let target = (&url[..Position::AfterQuery], method, body);
+        let [high, low] = self.keys.each_ref().map(|key| u128::from(key.hash_one(target)));
         self.urls.insert(high << 64 | low)
     }
 }

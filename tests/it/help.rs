@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 64] = [
+const FLAGS: [&str; 72] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -29,9 +29,16 @@ const FLAGS: [&str; 64] = [
     "--max-backoff",
     "--max-wait",
     "--retry-on",
+    "--retry-all",
     "--retry-budget",
     "--give-up",
+    "--method",
     "--header",
+    "--data",
+    "--json",
+    "--cookie",
+    "--cookie-jar",
+    "--user",
     "--user-agent",
     "--proxy",
     "--noproxy",
@@ -60,6 +67,7 @@ const FLAGS: [&str; 64] = [
     "--verbose",
     "--progress",
     "--color",
+    "--redact",
     "--log-format",
     "--demo",
     "--config",

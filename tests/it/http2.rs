@@ -103,6 +103,16 @@ fn a_request_that_the_server_says_it_never_began_is_sent_again_and_does_not_coun
 }
 
 #[test]
+fn a_post_is_sent_again_where_the_server_never_began_it_and_nowhere_else() {
+    let (record, requests) =
+        first_answered_with("-d a=1 --retries 0", |id| (frame(RST_STREAM, 0, id, &7_u32.to_be_bytes()), Vec::new()));
+    assert_eq!((field(&record, "error"), requests), (&json!(null), 2), "{record}");
+    let (record, requests) =
+        first_answered_with("-d a=1 --backoff 1ms", |id| (frame(RST_STREAM, 0, id, &2_u32.to_be_bytes()), Vec::new()));
+    assert_eq!((field(&record, "error"), requests), (&json!("connect"), 1), "{record}");
+}
+
+#[test]
 fn a_request_that_the_server_breaks_off_is_tried_again() {
     let frames: [Frames; 2] = [
         |id| (frame(RST_STREAM, 0, id, &2_u32.to_be_bytes()), Vec::new()),

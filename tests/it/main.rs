@@ -5,6 +5,7 @@
 mod arch;
 mod breaker;
 mod config;
+mod cookies;
 mod decode;
 mod demo;
 mod dial;
@@ -30,8 +31,10 @@ mod proxy;
 mod readme;
 mod record;
 mod redirect;
+mod request;
 mod retry;
 mod robots;
+mod secrets;
 mod talk;
 mod tls;
 mod waits;

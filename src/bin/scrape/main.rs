@@ -1,12 +1,14 @@
 //! The command line: reads the arguments, runs the plan, says what happened, returns the code. All work is the library's.
 
 mod args;
+mod asking;
 mod config;
 mod demo;
 mod dry_run;
 mod exit;
 mod files;
 mod generate;
+mod jar;
 mod plan;
 mod signals;
 mod terminal;
@@ -15,6 +17,7 @@ use std::io;
 use std::process::ExitCode;
 
 use anyhow::Context;
+use scrape::model::Secrets;
 use scrape::{Destination, Ended, Halt, Plan};
 
 use args::{Args, DemoMode};
@@ -22,6 +25,7 @@ use config::Config;
 use demo::Demo;
 use dry_run::Form;
 use exit::Exit;
+use jar::JarFile;
 use signals::{Asks, Signals};
 use terminal::{Talk, Terminal};
 
@@ -34,17 +38,19 @@ fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
         }
         Err(config::Error::Mistake(error)) => {
-            Terminal::new(Talk::default()).error(&error);
+            Terminal::new(Talk::default(), Secrets::default()).error(&error);
             return Exit::Usage.into();
         }
     };
-    let terminal = Terminal::new(Talk {
+    let secrets = Secrets::new(args.redact.iter().cloned());
+    let talk = Talk {
         quiet: args.quiet,
         verbose: args.verbose,
         progress: args.progress.unwrap_or_default(),
         color: args.color.unwrap_or_default(),
         log_format: args.log_format.unwrap_or_default(),
-    });
+    };
+    let terminal = Terminal::new(talk, secrets);
     terminal.install();
     let exit = start(args, &config, &terminal).unwrap_or_else(|(exit, error)| {
         terminal.error(&error);
@@ -74,12 +80,20 @@ fn start(args: Args, config: &Config, terminal: &Terminal) -> Result<Exit, Faile
     let mode = args.demo;
     let form = if args.format.as_deref() == Some("json") { Form::Json } else { Form::Text };
     let dry = args.dry_run.then_some(form);
-    let mut plan = plan::plan(args).map_err(|error| (Exit::Usage, error))?;
+    let usage = |error| (Exit::Usage, error);
+    let jar_path = args.cookie_jar.clone();
+    let mut plan = plan::plan(args).map_err(usage)?;
+    let jar = plan.fetch.cookies.clone().zip(jar_path).filter(|_| dry.is_none());
+    let jar = jar.map(|(jar, path)| JarFile::new(jar, &path)).transpose().map_err(usage)?;
     files::fit(&mut plan).map_err(|error| (Exit::Broken, error))?;
     let exit = runtime.block_on(run(plan, mode, dry, terminal, asks));
     // Everything owed is written; a lookup that hangs in the system's resolver is not waited for.
     runtime.shutdown_background();
-    exit
+    match (exit, jar) {
+        (Err((Exit::Usage, error)), _) => Err((Exit::Usage, error)),
+        (exit, Some(jar)) => jar.save(exit.is_err()).map_err(broken).and(exit),
+        (exit, None) => exit,
+    }
 }
 
 async fn run(
@@ -155,7 +169,9 @@ async fn run(
 fn survey(plan: Plan, form: Form) -> Result<Exit, Failed> {
     let settings = plan.crawl.clone();
     let survey = scrape::survey(plan).map_err(failed)?;
-    generate::lines(&dry_run::lines(&survey, &settings, form)).map_err(|error| (Exit::Broken, error))?;
+    let lines: Vec<_> =
+        dry_run::lines(&survey, &settings, form).iter().map(|line| settings.secrets.text(line).into_owned()).collect();
+    generate::lines(&lines).map_err(|error| (Exit::Broken, error))?;
     Ok(if survey.bad > 0 { Exit::SomeFailed } else { Exit::Success })
 }
 

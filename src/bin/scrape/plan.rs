@@ -7,23 +7,25 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
+use scrape::model::Secrets;
 use scrape::policy::guard::Mode;
 use scrape::sink::FormatEntry;
 use scrape::source::Entry;
 use scrape::{Destination, Existing, Origin, Plan};
 
 use crate::args::{Args, Via};
+use crate::asking::asking;
 
 /// The plan of a run.
 pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
     let mut plan = Plan::default();
     source(&args, &mut plan)?;
     crawl(&args, &mut plan);
-    fetch(&args, &mut plan);
+    fetch(&args, &mut plan)?;
     secure(&args, &mut plan);
     proxies(&args, &mut plan)?;
     sink(&args, &mut plan);
-    not_onto_itself(&plan)?;
+    not_onto_itself(&plan, args.cookie_jar.as_deref())?;
     plan.extract.parse = !args.fetch_only;
     set(&mut plan.extract.max_time, args.max_parse);
     if !args.select.is_empty() || args.fetch_only {
@@ -59,6 +61,7 @@ fn crawl(args: &Args, plan: &mut Plan) {
     crawl.deadline = args.deadline;
     set(&mut crawl.grace, args.grace);
     crawl.pace_state.clone_from(&args.pace_state);
+    crawl.secrets = Secrets::new(args.redact.iter().cloned());
     let frontier = &mut crawl.frontier;
     frontier.per_host = args.per_host.map(Into::into);
     frontier.rps.clone_from(&args.rps);
@@ -78,9 +81,11 @@ fn crawl(args: &Args, plan: &mut Plan) {
     set(&mut retry.max_backoff, args.max_backoff);
     set(&mut retry.max_wait, args.max_wait);
     set(&mut retry.on, args.retry_on.clone());
+    retry.all = args.retry_all;
 }
 
-fn fetch(args: &Args, plan: &mut Plan) {
+fn fetch(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
+    let stdin_is_list = plan.source.inputs.iter().any(|input| matches!(input, Origin::Stdin));
     let fetch = &mut plan.fetch;
     set(&mut fetch.timeout, args.timeout);
     set(&mut fetch.connect_timeout, args.connect_timeout);
@@ -95,9 +100,7 @@ fn fetch(args: &Args, plan: &mut Plan) {
         (_, true) => Mode::Never,
         _ => Mode::default(),
     };
-    for (name, value) in &args.headers {
-        fetch.headers.append(name, value.clone());
-    }
+    asking(args, stdin_is_list, fetch)
 }
 
 fn secure(args: &Args, plan: &mut Plan) {
@@ -145,19 +148,21 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
     path.metadata().ok().filter(Metadata::is_file).map(|file| (file.dev(), file.ino()))
 }
 
-/// Refuses to write the records over the list that they come from, or what is kept of hosts over either.
-fn not_onto_itself(plan: &Plan) -> anyhow::Result<()> {
-    if let Some(state) = plan.crawl.pace_state.as_deref()
-        && let Some(kept) = identity(state)
-    {
+/// Refuses to write the records over the list that they come from, or what is kept of hosts or cookies over either.
+fn not_onto_itself(plan: &Plan, jar: Option<&Path>) -> anyhow::Result<()> {
+    let output = if let Destination::File(file) = &plan.sink.to { Some(file.as_path()) } else { None };
+    if let Some(jar) = jar.filter(|jar| Some(*jar) == output) {
+        bail!("{} is the output: --cookie-jar needs a file of its own", jar.display());
+    }
+    for (flag, file) in [("--pace-state", plan.crawl.pace_state.as_deref()), ("--cookie-jar", jar)] {
+        let Some((file, kept)) = file.and_then(|file| Some((file, identity(file)?))) else { continue };
         let inputs = plan
             .source
             .inputs
             .iter()
             .filter_map(|input| if let Origin::File(file) = input { Some(file.as_path()) } else { None });
-        let output = if let Destination::File(file) = &plan.sink.to { Some(file.as_path()) } else { None };
         if inputs.chain(output).any(|other| identity(other) == Some(kept)) {
-            bail!("{} is the input or the output: --pace-state needs a file of its own", state.display());
+            bail!("{} is the input or the output: {flag} needs a file of its own", file.display());
         }
     }
     let Destination::File(output) = &plan.sink.to else { return Ok(()) };

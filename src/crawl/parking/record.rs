@@ -1,20 +1,32 @@
 //! A parked target as bytes. A record says its own length, so that records can stand one after another.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
-use crate::model::Target;
+use crate::model::{Body, Media, Request, Target};
 
 /// The URL as given differs from the parsed one, and follows it.
 const GIVEN: u64 = 1;
 /// The input carried something else, which follows as JSON.
 const INPUT: u64 = 2;
+/// Its request has something of its own, which follows.
+const REQUEST: u64 = 4;
+/// Room for the flags in the number that they share with the URL's length.
+const FLAGS: u64 = 8;
+
+/// What a body can be, by the number that stands for it.
+const MEDIA: [Media; 3] = [Media::Form, Media::Json, Media::Unnamed];
 
 /// Appends a valid target.
 pub(super) fn write(target: &Target, url: &Url, out: &mut Vec<u8>) {
     let (url, given) = (url.as_str(), target.given());
-    let flags = if given == url { 0 } else { GIVEN } | if target.input.is_some() { INPUT } else { 0 };
+    let flag = |is_set: bool, flag: u64| if is_set { flag } else { 0 };
+    let flags = flag(given != url, GIVEN) | flag(target.input.is_some(), INPUT) | flag(target.request.is_some(), REQUEST);
     number(target.index, out);
-    number(url.len() as u64 * 4 + flags, out);
+    number(url.len() as u64 * FLAGS + flags, out);
     out.extend_from_slice(url.as_bytes());
     if flags & GIVEN != 0 {
         text(given.as_bytes(), out);
@@ -23,18 +35,56 @@ pub(super) fn write(target: &Target, url: &Url, out: &mut Vec<u8>) {
         let json = serde_json::to_vec(input).expect("a JSON object with text for its keys can be written");
         text(&json, out);
     }
+    if let Some(request) = &target.request {
+        write_request(request, out);
+    }
 }
 
 /// Takes the next target off the bytes. `None`: they are not what [`write()`] wrote.
 pub(super) fn read(bytes: &mut &[u8]) -> Option<Target> {
     let index = take_number(bytes)?;
     let head = take_number(bytes)?;
-    let text = take(bytes, head / 4)?;
+    let text = take_str(bytes, head / FLAGS)?;
     // A normalised URL is its own normal form, so reading it again can only give the same one.
     let url = Url::parse(text).ok().filter(|url| url.as_str() == text)?;
     let given = if head & GIVEN == 0 { None } else { Some(take_text(bytes)?) };
     let input = if head & INPUT == 0 { None } else { Some(serde_json::from_str(take_text(bytes)?).ok()?) };
-    Some(Target::restored(index, given, url, input))
+    let request = if head & REQUEST == 0 { None } else { Some(Arc::new(read_request(bytes)?)) };
+    Some(Target::restored(index, given, url, input).asking(request))
+}
+
+fn write_request(request: &Request, out: &mut Vec<u8>) {
+    text(request.method.as_ref().map_or("", Method::as_str).as_bytes(), out);
+    number(request.headers.len() as u64, out);
+    for (name, value) in &request.headers {
+        text(name.as_str().as_bytes(), out);
+        text(value.as_bytes(), out);
+    }
+    let media = request.body.as_ref().map(|body| MEDIA.iter().position(|media| *media == body.media).expect("all are listed"));
+    number(media.map_or(0, |media| media as u64 + 1), out);
+    if let Some(body) = &request.body {
+        text(&body.bytes, out);
+    }
+}
+
+fn read_request(bytes: &mut &[u8]) -> Option<Request> {
+    let method = take_text(bytes)?;
+    let method = if method.is_empty() { None } else { Some(method.parse().ok()?) };
+    let mut headers = HeaderMap::new();
+    for _ in 0..take_number(bytes)? {
+        let name: HeaderName = take_text(bytes)?.parse().ok()?;
+        let mut value = HeaderValue::from_bytes(take_bytes(bytes)?).ok()?;
+        value.set_sensitive(true);
+        headers.try_append(name, value).ok()?;
+    }
+    let body = match take_number(bytes)?.checked_sub(1) {
+        None => None,
+        Some(media) => {
+            let media = *MEDIA.get(usize::try_from(media).ok()?)?;
+            Some(Body { bytes: Bytes::copy_from_slice(take_bytes(bytes)?), media })
+        }
+    };
+    Some(Request { method, headers, body })
 }
 
 fn text(bytes: &[u8], out: &mut Vec<u8>) {
@@ -52,14 +102,22 @@ fn number(mut value: u64, out: &mut Vec<u8>) {
 }
 
 fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
+    std::str::from_utf8(take_bytes(bytes)?).ok()
+}
+
+fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = take_number(bytes)?;
     take(bytes, length)
 }
 
-fn take<'a>(bytes: &mut &'a [u8], length: u64) -> Option<&'a str> {
-    let (text, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
+fn take_str<'a>(bytes: &mut &'a [u8], length: u64) -> Option<&'a str> {
+    std::str::from_utf8(take(bytes, length)?).ok()
+}
+
+fn take<'a>(bytes: &mut &'a [u8], length: u64) -> Option<&'a [u8]> {
+    let (taken, rest) = bytes.split_at_checked(usize::try_from(length).ok()?)?;
     *bytes = rest;
-    std::str::from_utf8(text).ok()
+    Some(taken)
 }
 
 fn take_number(bytes: &mut &[u8]) -> Option<u64> {
@@ -99,7 +157,9 @@ mod tests {
 
     fn assert_same(target: &Target) {
         // Compared by everything that it is made of, the parts of the URL too.
-        assert_eq!(format!("{:#?}", round(target)), format!("{target:#?}"));
+        let read = round(target);
+        assert_eq!(format!("{read:#?}"), format!("{target:#?}"));
+        assert_eq!(read.request, target.request, "whose values are not shown");
     }
 
     #[test]
@@ -135,6 +195,24 @@ mod tests {
         let json = r#"{"z":1.10,"a":[123456789012345678901234567890,0.10]}"#;
         let target = Target::new(1, "a.example", "list:1", Some(serde_json::from_str(json).unwrap()));
         assert_eq!(serde_json::to_string(&round(&target).input).unwrap(), json);
+    }
+
+    #[test]
+    fn what_a_request_has_of_its_own_comes_back_exactly() {
+        let headers = HeaderMap::from_iter([("x-a", "1"), ("x-a", "\u{ff}"), ("x-b", "")].map(|(name, value)| {
+            let mut value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            value.set_sensitive(true);
+            (HeaderName::from_static(name), value)
+        }));
+        let bodies = [None, Some(Bytes::new()), Some(Bytes::from_static(b"a\0\xff\n")), Some(vec![7; 100_000].into())];
+        for (at, bytes) in bodies.into_iter().enumerate() {
+            let body = bytes.map(|bytes| Body { bytes, media: MEDIA[at % MEDIA.len()] });
+            for (method, headers) in [(None, headers.clone()), (Some(Method::from_bytes(b"PURGE").unwrap()), HeaderMap::new())] {
+                let request = Some(Arc::new(Request { method, headers, body: body.clone() }));
+                let target = Target::new(7, "a.example/x", "list:1", serde_json::from_str(r#"{"a":1}"#).unwrap());
+                assert_same(&target.asking(request));
+            }
+        }
     }
 
     #[test]

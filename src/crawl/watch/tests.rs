@@ -164,12 +164,12 @@ fn a_place_in_the_roster_is_free_again_when_its_request_ends() {
     let frontier::Next::Go(ticket) = frontier.next(now.into_std()) else { panic!("it may go") };
     for _ in 0..3 {
         let (first, second) = (roster.enter(&ticket, now), roster.enter(&ticket, now));
-        assert_eq!(roster.seen(now).len(), 2);
+        assert_eq!(roster.seen(&Secrets::default(), now).len(), 2);
         drop(first);
         let third = roster.enter(&ticket, now);
-        assert_eq!(roster.seen(now).len(), 2);
+        assert_eq!(roster.seen(&Secrets::default(), now).len(), 2);
         drop((second, third));
-        assert!(roster.seen(now).is_empty());
+        assert!(roster.seen(&Secrets::default(), now).is_empty());
     }
     assert_eq!(roster.places().places.len(), 2);
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::fetch::{Settings, decode};
 use std::sync::Arc;
 
-use crate::model::{Flight, Target};
+use crate::model::{Flight, Request, Target};
 
 /// A ticket for the robots.txt that decides about `target`.
 fn robots_ticket(target: &str, url: &str) -> Ticket {
@@ -88,7 +88,7 @@ fn of_a_robots_txt_only_the_beginning_is_read() {
 fn what_was_given_for_a_target_goes_with_the_robots_txt_of_its_own_origin_only() {
     let settings = || {
         let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static("secret"))]);
-        Settings { headers, ..Settings::default() }
+        Settings { request: Arc::new(Request { headers, ..Request::default() }), ..Settings::default() }
     };
     let robots = |target: String| {
         let ticket =

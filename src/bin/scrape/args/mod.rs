@@ -12,17 +12,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, Method};
 use scrape::Field;
-use scrape::fetch::{Known, MinTls};
+use scrape::fetch::{Known, MinTls, User};
+use scrape::model::parse_method;
 use scrape::policy::{HostRules, LimitBy, Rate, RetryOn, Share, robots};
 
 pub(crate) use self::help::command;
-pub(crate) use self::options::{Opt, Shape, Typed, Value, options, typed_only};
+pub(crate) use self::options::{Opt, SECRET, Shape, Typed, Value, options, typed_only};
 pub(crate) use self::values::Via;
 use self::values::{
-    LIMITS, ROBOTS, Statuses, TLS_VERSIONS, choice, count, duration, formats, header, input_formats, number, proxy, size,
-    status_list, time_limit,
+    LIMITS, ROBOTS, Statuses, TLS_VERSIONS, choice, cookie, count, duration, formats, header, input_formats, number, proxy, size,
+    status_list, time_limit, user,
 };
 use crate::terminal::{Color, LogFormat, Progress};
 
@@ -110,6 +111,9 @@ pub(crate) struct Args {
     /// Error kinds and statuses that are tried again, or none
     #[arg(long, value_name = "LIST", help_heading = "Retry")]
     pub(crate) retry_on: Option<RetryOn>,
+    /// Try POST and other requests again too that may do something twice
+    #[arg(long, help_heading = "Retry")]
+    pub(crate) retry_all: bool,
     /// The share of the requests of ten seconds that may be retries (ten always may): 20%, 0.2, or none for no bound
     #[arg(long, value_name = "SHARE", help_heading = "Retry")]
     pub(crate) retry_budget: Option<Share>,
@@ -117,9 +121,27 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = count::<NonZeroU32>, help_heading = "Retry")]
     pub(crate) give_up: Option<NonZeroU32>,
 
+    /// The method instead of GET, or POST where there is a body
+    #[arg(short = 'X', long, visible_alias = "request", value_name = "METHOD", value_parser = parse_method, help_heading = "Request")]
+    pub(crate) method: Option<Method>,
     /// Send this header, but not to other hosts that a redirect leads to; may be repeated
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = header, help_heading = "Request")]
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Send this as the fields of a form; @FILE is what the file says without its line ends; joined with & when repeated
+    #[arg(short, long, value_name = "DATA", conflicts_with = "json", help_heading = "Request")]
+    pub(crate) data: Vec<OsString>,
+    /// Send this as JSON; @FILE is what the file says; joined when repeated
+    #[arg(long, value_name = "DATA", help_heading = "Request")]
+    pub(crate) json: Vec<OsString>,
+    /// Send these cookies (a=b; c=d) as headers are sent, or keep cookies and begin with those of a file (cookies.txt)
+    #[arg(short = 'b', long = "cookie", value_name = "PAIRS|FILE", value_parser = cookie, help_heading = "Request")]
+    pub(crate) cookies: Vec<String>,
+    /// Keep cookies, for all targets together, and write them to this file at the end
+    #[arg(long, value_name = "FILE", help_heading = "Request")]
+    pub(crate) cookie_jar: Option<PathBuf>,
+    /// Authenticate (Basic) with the hosts of the list, where their URLs do not
+    #[arg(short, long, value_name = "USER:PASSWORD", value_parser = user, help_heading = "Request")]
+    pub(crate) user: Option<User>,
     /// How the program names itself
     #[arg(short = 'A', long, value_name = "TEXT", help_heading = "Request")]
     pub(crate) user_agent: Option<HeaderValue>,
@@ -209,6 +231,9 @@ pub(crate) struct Args {
     /// Whether to use colours on stderr (`NO_COLOR` is honoured)
     #[arg(long, value_enum, value_name = "WHEN", help_heading = "Talk")]
     pub(crate) color: Option<Color>,
+    /// Show *** for what has this name in URLs (?NAME=...), headers and the input; may be repeated
+    #[arg(long, value_name = "NAME", help_heading = "Talk")]
+    pub(crate) redact: Vec<String>,
     /// How log lines are written
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Talk")]
     pub(crate) log_format: Option<LogFormat>,

@@ -10,7 +10,7 @@ use clap::builder::Resettable::Reset;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
-use scrape::model::redact_text;
+use scrape::model::Secrets;
 
 use super::help::{command, defaults};
 use super::{Args, Generate};
@@ -146,13 +146,16 @@ impl Opt {
     }
 }
 
-/// The error without the password of a proxy that is none.
-fn without_secrets(mut error: clap::Error) -> clap::Error {
-    let is_proxy = |arg: &ContextValue| matches!(arg, ContextValue::String(arg) if arg.starts_with("--proxy"));
-    if error.get(ContextKind::InvalidArg).is_some_and(is_proxy)
-        && let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue)
-    {
-        let shown = redact_text(value).into_owned();
+/// The options whose values may be secret.
+pub(crate) const SECRET: [&str; 6] = ["header", "data", "json", "cookie", "user", "proxy"];
+
+/// A refusal without what is secret in the value that is refused.
+fn unshown(mut error: clap::Error) -> clap::Error {
+    let of_secret = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(arg)) if {
+        SECRET.iter().any(|key| arg.strip_prefix("--").is_some_and(|arg| arg.split(' ').next() == Some(key)))
+    });
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
+        let shown = if of_secret { "***".to_owned() } else { Secrets::default().text(value).into_owned() };
         error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
     }
     error
@@ -185,7 +188,7 @@ impl Typed {
     pub(crate) fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let words: Vec<_> = words.into_iter().collect();
         // What an option needs may come from elsewhere.
-        let matches = command().mut_args(|arg| arg.requires(Reset)).try_get_matches_from(&words).map_err(without_secrets)?;
+        let matches = command().mut_args(|arg| arg.requires(Reset)).try_get_matches_from(&words).map_err(unshown)?;
         Ok(Self { words, matches })
     }
 
@@ -225,7 +228,7 @@ impl Typed {
         let words = elsewhere.iter().flat_map(|(option, value)| option.words(value));
         let at = self.words.len().min(1);
         self.words.splice(at..at, words.collect::<Vec<_>>());
-        let matches = command.try_get_matches_from_mut(self.words).map_err(without_secrets)?;
+        let matches = command.try_get_matches_from_mut(self.words).map_err(unshown)?;
         Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use http::{HeaderName, HeaderValue};
-use scrape::fetch::{MinTls, Proxy};
+use scrape::fetch::{MinTls, Proxy, User};
+use scrape::model::parse_header;
 use scrape::policy::retry::statuses;
 use scrape::policy::{LimitBy, robots};
 use scrape::sink::FORMATS;
@@ -112,10 +113,27 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 
 pub(super) fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
     let (name, value) = text.split_once(':').ok_or("a header is 'Name: value'")?;
-    let name = name.trim().parse().map_err(|_| format!("{:?} is no header name", name.trim()))?;
-    let mut value = HeaderValue::from_str(value.trim()).map_err(|_| "a header's value is one line of visible text")?;
-    value.set_sensitive(true);
-    Ok((name, value))
+    parse_header(name.trim(), value.trim())
+}
+
+/// Cookies as they are sent, or the name of a file, which has no `=`.
+pub(super) fn cookie(text: &str) -> Result<String, String> {
+    match text {
+        "" | "-" => Err("cookies are a=b; c=d, or the name of a file".to_owned()),
+        pairs if pairs.contains('=') && pairs.contains(char::is_control) => {
+            Err("cookies are one line of visible text".to_owned())
+        }
+        text => Ok(text.trim().to_owned()),
+    }
+}
+
+pub(super) fn user(text: &str) -> Result<User, String> {
+    let (name, password) =
+        text.split_once(':').ok_or("it has no password, and none is asked for: write user:password, or user:")?;
+    if text.contains(char::is_control) {
+        return Err("it has a control character".to_owned());
+    }
+    Ok(User { name: name.to_owned(), password: password.to_owned() })
 }
 
 pub(super) fn status_list(text: &str) -> Result<Statuses, String> {

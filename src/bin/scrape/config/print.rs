@@ -2,11 +2,11 @@
 
 use std::ffi::OsStr;
 
-use scrape::model::{Clean, redact, redact_text};
+use scrape::model::{Clean, Secrets, redact, redact_text};
 
 use super::hosts::{Table, Texts};
 use super::{Config, Setting};
-use crate::args::{Opt, Shape, Value};
+use crate::args::{Opt, SECRET, Shape, Value};
 
 /// What stands for a secret.
 const HIDDEN: &str = "***";
@@ -18,29 +18,41 @@ impl Config {
     pub(crate) fn lines(&self) -> Vec<String> {
         let file = self.file.as_deref().map_or_else(|| "no file".to_owned(), |file| Clean(file).to_string());
         let mut lines = vec![format!("# strongest first: flags, the environment (SCRAPE_...), {file}, defaults")];
+        let secrets = self.secrets();
         let mut heading = "";
         for setting in &self.settings {
             if setting.option.heading != heading {
                 heading = &setting.option.heading;
                 lines.extend([String::new(), format!("# {heading}")]);
             }
-            lines.push(self.line(setting));
+            lines.push(self.line(setting, &secrets));
         }
         for table in &self.hosts.tables {
             lines.push(String::new());
-            lines.extend(host(table));
+            lines.extend(host(table, &secrets));
         }
         lines
     }
 
-    fn line(&self, setting: &Setting) -> String {
+    /// What is secret by its name.
+    fn secrets(&self) -> Secrets {
+        let given =
+            self.settings.iter().find(|setting| setting.option.key == "redact").and_then(|setting| setting.given.as_ref());
+        let names = given.map(|given| match &given.value {
+            Value::Texts(names) => names.iter().map(|name| name.to_string_lossy().into_owned()).collect(),
+            Value::Times(_) => Vec::new(),
+        });
+        Secrets::new(names.unwrap_or_default())
+    }
+
+    fn line(&self, setting: &Setting, secrets: &Secrets) -> String {
         let Setting { option, given, overruled } = setting;
         let key = &option.key;
         if let Some(given) = given {
-            return format!("{key} = {}  # {}", value(option, &given.value), given.origin);
+            return format!("{key} = {}  # {}", value(option, &given.value, secrets), given.origin);
         }
         if let Some((given, by)) = overruled {
-            return format!("# {key} = {}  # {}, overruled by {by}", value(option, &given.value), given.origin);
+            return format!("# {key} = {}  # {}, overruled by {by}", value(option, &given.value, secrets), given.origin);
         }
         match (option.shape, &option.default) {
             (Shape::Switch, _) => format!("{key} = false  # default"),
@@ -60,13 +72,13 @@ impl Config {
     }
 }
 
-fn host(Table { pattern, place, entries, .. }: &Table) -> Vec<String> {
+fn host(Table { pattern, place, entries, .. }: &Table, secrets: &Secrets) -> Vec<String> {
     let mut lines = vec![format!("[hosts.{}]  # {}", key(pattern), Clean(place))];
     lines.extend(entries.iter().map(|entry| {
         let value = match &entry.texts {
             Texts::One(one) => text(one),
             Texts::Many(many) => list(many.iter().map(|one| text(one))),
-            Texts::Headers(headers) => headers_table(headers),
+            Texts::Headers(headers) => headers_table(headers, secrets),
         };
         let (key, place) = (entry.key, Clean(&entry.place));
         match entry.overruled_by {
@@ -78,24 +90,24 @@ fn host(Table { pattern, place, entries, .. }: &Table) -> Vec<String> {
 }
 
 /// Headers of one name have a list of values.
-fn headers_table(headers: &[(String, String)]) -> String {
+fn headers_table(headers: &[(String, String)], secrets: &Secrets) -> String {
     let mut names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
     names.dedup();
     let entries = names.into_iter().map(|name| {
         let own = headers.iter().filter(|(other, _)| other == name);
-        let mut values: Vec<_> = own.map(|(_, value)| quote(if is_secret(name) { HIDDEN } else { value })).collect();
+        let mut values: Vec<_> = own.map(|(_, value)| quote(if is_secret(name, secrets) { HIDDEN } else { value })).collect();
         let value = if values.len() == 1 { values.remove(0) } else { list(values.into_iter()) };
         format!("{} = {value}", key(name))
     });
     format!("{{ {} }}", entries.collect::<Vec<_>>().join(", "))
 }
 
-fn value(option: &Opt, value: &Value) -> String {
+fn value(option: &Opt, value: &Value, secrets: &Secrets) -> String {
     match (option.shape, value) {
         (Shape::Switch, Value::Times(times)) => (*times > 0).to_string(),
         (_, Value::Times(times)) => times.to_string(),
-        (Shape::Many, Value::Texts(texts)) => list(texts.iter().map(|one| quote(&shown(option, one)))),
-        (_, Value::Texts(texts)) => texts.first().map(|one| text(&shown(option, one))).unwrap_or_default(),
+        (Shape::Many, Value::Texts(texts)) => list(texts.iter().map(|one| quote(&shown(option, one, secrets)))),
+        (_, Value::Texts(texts)) => texts.first().map(|one| text(&shown(option, one, secrets))).unwrap_or_default(),
     }
 }
 
@@ -133,23 +145,31 @@ fn key(name: &str) -> String {
 }
 
 /// A value as it may be shown: without what gives access to something.
-fn shown(option: &Opt, value: &OsStr) -> String {
+fn shown(option: &Opt, value: &OsStr, secrets: &Secrets) -> String {
     let value = value.to_string_lossy();
-    match value.split_once(':') {
-        Some((name, _)) if option.key == "header" && is_secret(name) => format!("{name}: {HIDDEN}"),
-        _ if option.key == "proxy" => redact_text(&value).into_owned(),
-        _ => redact_all(&value),
+    match (option.key.as_str(), value.split_once(':')) {
+        ("header", Some((name, _))) if is_secret(name, secrets) => format!("{name}: {HIDDEN}"),
+        ("user", Some((name, _))) => format!("{name}:{HIDDEN}"),
+        ("user", None) => HIDDEN.to_owned(),
+        ("proxy", _) => redact_text(&value).into_owned(),
+        // The name of a file is none.
+        ("data" | "json", _) if !value.starts_with('@') => HIDDEN.to_owned(),
+        ("cookie", _) if value.contains('=') => format!("{HIDDEN}={HIDDEN}"),
+        _ => secrets.text(&redact_all(&value)).into_owned(),
     }
 }
 
 /// Why a value is refused, with the value in front where the reason does not show it and it cannot be a secret.
 pub(super) fn refusal(option: &Opt, value: &OsStr, why: &str) -> String {
-    let value = format!("{:?}", shown(option, value));
-    if option.key == "header" || why.contains(&value) { why.to_owned() } else { format!("{value}: {why}") }
+    let value = format!("{:?}", shown(option, value, &Secrets::default()));
+    if SECRET.contains(&option.key.as_str()) || why.contains(&value) { why.to_owned() } else { format!("{value}: {why}") }
 }
 
 /// Whether a header's value gives access to something, as far as its name tells.
-fn is_secret(name: &str) -> bool {
+fn is_secret(name: &str, secrets: &Secrets) -> bool {
+    if secrets.is_named(name) {
+        return true;
+    }
     let name = name.to_ascii_lowercase();
     ["auth", "cookie", "key", "token", "secret", "password", "session", "credential", "signature"]
         .iter()

@@ -89,6 +89,7 @@ fn every_option_is_a_key_and_a_variable() {
             (_, "deadline", _) => "1h".to_owned(),
             (_, "header", _) => "A: b".to_owned(),
             (_, "resolve", _) => "a.example:80:127.0.0.1".to_owned(),
+            (_, "user", _) => "a:b".to_owned(),
             _ => "5".to_owned(),
         };
         let file = if text == "true" { text.clone() } else { format!("{text:?}") };

@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use scrape::Destination;
-use scrape::model::{Ended, Summary};
+use scrape::model::{Ended, Secrets, Summary};
 
 use clock::Clock;
 use out::{Form, Out};
@@ -124,9 +124,9 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     /// A terminal that talks as asked. Nothing is shown and nothing global is changed yet.
-    pub(crate) fn new(talk: Talk) -> Self {
+    pub(crate) fn new(talk: Talk, secrets: Secrets) -> Self {
         let screen = Screen::detect();
-        let out = Out::new(screen.has_bar(talk));
+        let out = Out::new(screen.has_bar(talk), secrets);
         Self { talk, colour: screen.has_colour(talk.color), out, clock: Mutex::new(None) }
     }
 

@@ -10,7 +10,7 @@ use std::thread::{self, Builder};
 
 use indicatif::ProgressBar;
 use scrape::Destination;
-use scrape::model::Clean;
+use scrape::model::{Clean, Secrets};
 
 use super::canvas;
 
@@ -19,16 +19,19 @@ use super::canvas;
 pub(super) struct Out {
     /// The bar; it is on the screen from its first message on.
     pub(super) bar: Option<ProgressBar>,
+    /// What nobody is to read here, whoever writes it.
+    secrets: Secrets,
 }
 
 impl Out {
-    pub(super) fn new(bar: bool) -> Self {
-        Self { bar: bar.then(canvas::new_bar) }
+    pub(super) fn new(bar: bool, secrets: Secrets) -> Self {
+        Self { bar: bar.then(canvas::new_bar), secrets }
     }
 
     /// Writes a text in one piece. That nobody reads stderr any more is no reason to end a run, so errors are dropped.
     pub(super) fn write(&self, text: &str, form: Form) {
-        let text = form.clean(text);
+        let text = self.secrets.text(text);
+        let text = form.clean(&text);
         let write = || {
             let _ = io::stderr().lock().write_all(text.as_bytes());
         };
@@ -199,7 +202,7 @@ mod tests {
     #[test]
     fn records_come_to_the_screen_in_whole_lines() {
         let mut screen = Vec::new();
-        let mut lines = Lines::new(Out::new(false), &mut screen);
+        let mut lines = Lines::new(Out::new(false, Secrets::default()), &mut screen);
         for (written, shown) in
             [("{\"a\":", ""), ("1}\n{", "{\"a\":1}\n"), ("}\n[\n", "{\"a\":1}\n{}\n[\n"), ("]", "{\"a\":1}\n{}\n[\n")]
         {
@@ -214,7 +217,7 @@ mod tests {
     #[test]
     fn a_screen_that_is_gone_is_an_error_to_the_sink() {
         let mut nowhere: &mut [u8] = &mut [];
-        let mut lines = Lines::new(Out::new(false), &mut nowhere);
+        let mut lines = Lines::new(Out::new(false, Secrets::default()), &mut nowhere);
         assert!(lines.write_all(b"x\n").is_err());
     }
 
