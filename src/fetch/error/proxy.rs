@@ -49,7 +49,7 @@ impl Sent<'_> {
 pub(super) fn wants_to_know_who(proxy: &Proxy) -> Failure {
     let message = format!(
         "the proxy {proxy} lets only those pass whom it knows (407): give it a user name and a password that it \
-         accepts, as SCHEME://user:password@host:port"
+         accepts, with a colon between them and an @ before its host"
     );
     Failure { permanent: true, ..Failure::new(ErrorKind::Connect, message) }
 }
@@ -86,7 +86,7 @@ fn socks(error: &reqwest::Error, text: &str, proxy: &Proxy) -> Failure {
         | "credentials not accepted" => {
             let message = format!(
                 "the proxy {proxy} does not let us pass as we say who we are: give it the user name and password that \
-                 it wants, as SCHEME://user:password@host:port, or none"
+                 it wants, with a colon between them and an @ before its host, or none"
             );
             return Failure { permanent: true, ..Failure::new(ErrorKind::Connect, message) };
         }

@@ -10,7 +10,7 @@ use clap::builder::Resettable::Reset;
 use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches};
-use scrape::model::Secrets;
+use scrape::model::{Secrets, redact_text};
 
 use super::help::{command, defaults};
 use super::{Args, Generate};
@@ -147,15 +147,22 @@ impl Opt {
 }
 
 /// The options whose values may be secret.
-pub(crate) const SECRET: [&str; 6] = ["header", "data", "json", "cookie", "user", "proxy"];
+pub(crate) const SECRET: [&str; 5] = ["header", "data", "json", "cookie", "user"];
 
 /// A refusal without what is secret in the value that is refused.
 fn unshown(mut error: clap::Error) -> clap::Error {
-    let of_secret = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(arg)) if {
-        SECRET.iter().any(|key| arg.strip_prefix("--").is_some_and(|arg| arg.split(' ').next() == Some(key)))
-    });
+    let is_of = |keys: &[&str]| {
+        let Some(ContextValue::String(arg)) = error.get(ContextKind::InvalidArg) else { return false };
+        keys.iter().any(|key| arg.strip_prefix("--").is_some_and(|arg| arg.split(' ').next() == Some(key)))
+    };
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
-        let shown = if of_secret { "***".to_owned() } else { Secrets::default().text(value).into_owned() };
+        let shown = match value {
+            _ if is_of(&SECRET) => "***".into(),
+            // Which it is, its host tells.
+            _ if is_of(&["proxy"]) => redact_text(value),
+            _ => Secrets::default().text(value),
+        };
+        let shown = shown.into_owned();
         error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
     }
     error
