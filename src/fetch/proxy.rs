@@ -175,19 +175,26 @@ impl Proxies {
 
     /// The next way to a URL's host, through none of the proxies that were `tried` for it; `None` where all were.
     pub(super) fn way(&self, url: &Url, tried: &[usize]) -> Option<Way<'_>> {
-        let of = &self.of[usize::from(url.scheme() == "https")];
-        if of.is_empty() || self.is_exempt(url) {
+        if !self.are_used_for(url) {
             return tried.is_empty().then(Way::default);
         }
-        let now = now();
+        let (of, now) = (self.of(url), now());
         let number = self.rotation().choose(|number| of.contains(&number) && !tried.contains(&number), now)?;
         Some(Way { proxy: Some((number, &self.all[number])), ..Way::default() })
     }
 
     /// Whether names are looked up by a proxy on the way to a URL's host, so that they may mean nothing here, and are nobody's business.
     pub(super) fn resolve_elsewhere(&self, url: &Url) -> bool {
-        let of = &self.of[usize::from(url.scheme() == "https")];
-        !self.is_exempt(url) && of.iter().any(|number| self.all[*number].0.scheme() != "socks5")
+        self.are_used_for(url) && self.of(url).iter().any(|number| self.all[*number].0.scheme() != "socks5")
+    }
+
+    /// Whether a URL's host is reached through one of them.
+    pub(super) fn are_used_for(&self, url: &Url) -> bool {
+        !self.of(url).is_empty() && !self.is_exempt(url)
+    }
+
+    fn of(&self, url: &Url) -> &[usize] {
+        &self.of[usize::from(url.scheme() == "https")]
     }
 
     /// Takes note of how a request fared on its way.

@@ -276,7 +276,7 @@ fn what_is_no_proxy_is_told_before_the_first_request_and_without_its_password() 
     }
     for name in ["HTTP_PROXY", "SCRAPE_PROXY"] {
         let run = scrape("").env(name, "ftp://ann:s3cret@p.example").arg(site.url("/x")).run().code(2);
-        assert!(run.stderr.contains(name) && run.stderr.contains("ftp://ann:***@p.example"), "{}", run.stderr);
+        assert!(run.stderr.contains(name) && run.stderr.contains("\"ftp\""), "{}", run.stderr);
         assert!(!run.stderr.contains("s3cret"), "{}", run.stderr);
     }
     let printed = scrape("--print-config -x ann:s3cret@p.example:8 -x socks5://tok3n@q.example").run().code(0);
