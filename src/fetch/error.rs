@@ -143,7 +143,18 @@ pub(super) fn root_cause(error: &dyn Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause.to_string()
+    shortened(cause.to_string())
+}
+
+/// The longest text of an error, in bytes: a server may have had a say in it.
+const LONGEST: usize = 300;
+
+fn shortened(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push_str(" ...");
+    }
+    text
 }
 
 /// An error and those behind it.

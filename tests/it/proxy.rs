@@ -148,6 +148,20 @@ fn a_dead_proxy_is_named_and_tried_again() {
 }
 
 #[test]
+fn a_proxy_that_cannot_be_trusted_is_told_as_such() {
+    let authority = Authority::new();
+    let proxy = Proxy::https(&authority);
+    for url in ["http://127.0.0.2:9/x", "https://127.0.0.2:9/x"] {
+        let run = through("--retries 2 --backoff 1ms", [proxy.url("https://")]).arg(url).run();
+        let record = run.code(3).record();
+        assert_eq!((field(&record, "error"), field(&record, "attempts")), (&json!("tls"), &json!(1)), "{record}");
+        let told = field(&record, "error_message").as_str().unwrap();
+        assert!(told.contains(&proxy.url("no secure connection to the proxy https://")) && told.contains("--cacert"), "{told}");
+    }
+    assert!(proxy.asked().is_empty());
+}
+
+#[test]
 fn several_proxies_share_the_requests_evenly() {
     let site = Site::of_pages();
     let proxies = [Proxy::http(), Proxy::socks(), Proxy::http()];
