@@ -10,7 +10,8 @@ use std::io;
 use rustix::io::Errno;
 use url::Url;
 
-use super::proxy::{Proxy, Way};
+use super::proxy::Proxy;
+use super::way::Way;
 use super::{Reply, Settings};
 use crate::model::{ErrorKind, Failure};
 

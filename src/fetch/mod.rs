@@ -11,6 +11,7 @@ mod exchange;
 mod proxy;
 mod resolve;
 mod tls;
+mod way;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Asked, Authority, Leaf, Proxy, Reply, Run, SILENCE, Scrape, Site, field, scrape, unresolvable};
+use crate::harness::{Asked, Authority, Leaf, NO_WORD, Proxy, Reply, Run, SILENCE, Scrape, Site, field, scrape, unresolvable};
 
 /// Where nobody listens.
 const DEAD: &str = "http://127.99.0.1:1";
@@ -179,14 +179,17 @@ fn a_proxy_that_fails_rests_and_costs_no_attempt() {
     for secure in [false, true] {
         let site = if secure { Site::tls(&authority, Leaf::Good) } else { Site::start() };
         site.on("/p/*", |request| Reply::title(&request.path));
-        let (good, unknown, refusing) = (Proxy::http(), Proxy::http_for(BASIC), Proxy::http());
+        let (good, unknown, refusing, rude) = (Proxy::http(), Proxy::http_for(BASIC), Proxy::http(), Proxy::http());
         refusing.refuse(if secure { 502 } else { 407 });
-        let urls = [DEAD.to_owned(), unknown.url("http://"), refusing.url("http://"), good.url("http://")];
+        rude.refuse(NO_WORD);
+        let bad = [&unknown, &refusing, &rude].map(|proxy| proxy.url("http://"));
+        let [one, two, three] = bad;
+        let urls = [DEAD.to_owned(), one, two, three, good.url("http://")];
         let run = through("-c 1 --retries 0", urls).arg("--cacert").arg(authority.file()).stdin(site.list(20)).run().code(0);
         assert!(run.records().iter().all(|record| field(record, "attempts") == 1), "{}", run.text());
         assert_eq!(site.hits().len(), 20);
         // As many as there are rests in the time of the run, and not one a page.
-        for failing in [unknown, refusing] {
+        for failing in [unknown, refusing, rude] {
             assert!((1..=10).contains(&ways(&failing).len()), "{}", ways(&failing).len());
         }
     }

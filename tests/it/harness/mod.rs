@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(crate) use authority::{Authority, Leaf, signed_with_sha1};
 pub(crate) use codings::{brotli, deflate, gzip, zlib, zstandard};
-pub(crate) use proxy::{Asked, Proxy, SILENCE};
+pub(crate) use proxy::{Asked, NO_WORD, Proxy, SILENCE};
 pub(crate) use reply::{Gate, Reply};
 pub(crate) use request::Request;
 pub(crate) use run::{Run, field, records};
