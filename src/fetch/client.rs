@@ -11,9 +11,10 @@ use url::Url;
 
 use super::Settings;
 use super::dial::Watch;
-use super::proxy::{Proxies, ProxyVariableError, Way};
+use super::proxy::{Proxies, ProxyVariableError};
 use super::resolve::Resolver;
 use super::tls::{Tls, TlsFileError};
+use super::way::Way;
 use crate::model::{ErrorKind, Failure};
 
 /// Lines of a response's head: browsers count none, but a few hundred are more than any site means to send.

@@ -10,8 +10,9 @@ use std::io;
 use rustix::io::Errno;
 use url::Url;
 
-use super::proxy::{Proxy, Way};
+use super::proxy::Proxy;
 use super::route::has_way;
+use super::way::Way;
 use super::{Reply, Settings};
 use crate::model::{ErrorKind, Failure};
 
@@ -146,7 +147,18 @@ pub(super) fn root_cause(error: &dyn Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause.to_string()
+    shortened(cause.to_string())
+}
+
+/// The longest text of an error, in bytes: a server may have had a say in it.
+const LONGEST: usize = 300;
+
+fn shortened(mut text: String) -> String {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push_str(" ...");
+    }
+    text
 }
 
 /// An error and those behind it.

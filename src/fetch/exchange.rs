@@ -14,8 +14,7 @@ use url::Url;
 use super::client::Fetcher;
 use super::dial::{self, Dial, Peer};
 use super::error::{self, Sent};
-use super::proxy::Way;
-use super::request::request;
+use super::way::{Way, by_some_way, of_the_proxy};
 use super::{Cap, Fetch, Reply};
 use crate::model::{Asked, ErrorKind, Failure, Flight, Page, Phase, Purpose, Ticket};
 use crate::policy::{asked, robots};
@@ -45,33 +44,8 @@ impl Fetch for Fetcher {
     }
 }
 
-/// Sends the request straight, or through one proxy after the other until one does its part: a proxy that fails is not the site's
-/// failure, so that costs no attempt.
-async fn by_some_way(fetcher: &Fetcher, ticket: &Ticket, flight: &Arc<Flight>) -> Result<Reply, Failure> {
-    let began = Instant::now();
-    let mut way = fetcher.proxies.way(&ticket.url, &[]).expect("there is a way where none was tried");
-    let (mut tried, mut is_hopeless) = (Vec::new(), true);
-    loop {
-        let request = request(fetcher, ticket, &way)?;
-        let past = ticket.spent + began.elapsed();
-        let mut reply = dial::watched(flight, peer(ticket, &way), exchange(fetcher, ticket, request, &way, past)).await;
-        fetcher.proxies.learn(&way);
-        let Some(culprit) = way.culprit() else { return reply };
-        tried.push(culprit);
-        if let Err(failure) = &mut reply {
-            // Another attempt may find one of those at work that were tried before the last one.
-            is_hopeless &= failure.permanent;
-            failure.permanent = is_hopeless;
-        }
-        way = match fetcher.proxies.way(&ticket.url, &tried) {
-            Some(other) if ticket.spent + began.elapsed() < fetcher.settings.timeout => other,
-            _ => return reply,
-        };
-    }
-}
-
 /// `past`: how much of the attempt's time is over.
-async fn exchange(
+pub(super) async fn exchange(
     fetcher: &Fetcher,
     ticket: &Ticket,
     request: RequestBuilder,
@@ -122,23 +96,13 @@ async fn exchange(
 }
 
 /// Whom a ticket's request is for.
-fn peer(ticket: &Ticket, way: &Way<'_>) -> Peer {
+pub(super) fn peer(ticket: &Ticket, way: &Way<'_>) -> Peer {
     let url = &ticket.url;
     Peer {
         host: url.host_str().unwrap_or_default().into(),
         port: url.port_or_known_default().unwrap_or_default(),
         is_proxied: way.proxy.is_some(),
     }
-}
-
-/// A proxy's own answer, where the site's was wanted. Where the connection goes on behind the proxy all answers are the site's.
-fn of_the_proxy(response: &Response, way: &Way<'_>) -> Option<Failure> {
-    let (_, proxy) = way.proxy.filter(|(_, proxy)| !proxy.is_socks() && response.url().scheme() == "http")?;
-    if response.status() != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-        return None;
-    }
-    way.blame();
-    Some(error::proxy_wants_to_know_who(proxy))
 }
 
 /// What an answer with a status that is no page means.

@@ -17,6 +17,7 @@ mod request;
 mod resolve;
 mod route;
 mod tls;
+mod way;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;

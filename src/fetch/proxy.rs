@@ -1,8 +1,7 @@
-//! The way to a host: straight, or through a proxy that was given or that the environment names.
+//! The proxies, given or of the environment: what one is, whose hosts are reached through which, and whose turn it is.
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -11,6 +10,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use url::Url;
 
 use super::Settings;
+use super::way::Way;
 use crate::model::{redact, redact_text};
 use crate::policy::Rotation;
 
@@ -115,39 +115,6 @@ pub(super) struct Proxies {
     rotation: Mutex<Rotation>,
 }
 
-/// The way that one request goes.
-#[derive(Debug, Default)]
-pub(super) struct Way<'a> {
-    /// The proxy, with its number.
-    pub(super) proxy: Option<(usize, &'a Proxy)>,
-    /// Whether it is the proxy that failed.
-    at_fault: AtomicBool,
-    /// Whether an answer came through it.
-    worked: AtomicBool,
-}
-
-impl Way<'_> {
-    /// How it goes on, for a message: nothing where it goes straight.
-    pub(super) fn through(&self) -> String {
-        self.proxy.map_or_else(String::new, |(_, proxy)| format!(" through the proxy {proxy}"))
-    }
-
-    /// It was the proxy that failed, not what lies behind it.
-    pub(super) fn blame(&self) {
-        self.at_fault.store(true, Ordering::Relaxed);
-    }
-
-    /// An answer came through the proxy.
-    pub(super) fn praise(&self) {
-        self.worked.store(true, Ordering::Relaxed);
-    }
-
-    /// The number of the proxy that failed.
-    pub(super) fn culprit(&self) -> Option<usize> {
-        self.proxy.filter(|_| self.at_fault.load(Ordering::Relaxed)).map(|(number, _)| number)
-    }
-}
-
 impl Proxies {
     /// Those that were given, else those that the environment names. `env` looks a variable up.
     pub(super) fn new(settings: &Settings, env: impl Fn(&str) -> Option<String>) -> Result<Self, ProxyVariableError> {
@@ -175,13 +142,12 @@ impl Proxies {
 
     /// The next way to a URL's host, through none of the proxies that were `tried` for it; `None` where all were.
     pub(super) fn way(&self, url: &Url, tried: &[usize]) -> Option<Way<'_>> {
-        let of = &self.of[usize::from(url.scheme() == "https")];
-        if of.is_empty() || self.is_exempt(url) {
+        if !self.are_used_for(url) {
             return tried.is_empty().then(Way::default);
         }
-        let now = now();
+        let (of, now) = (self.of(url), now());
         let number = self.rotation().choose(|number| of.contains(&number) && !tried.contains(&number), now)?;
-        Some(Way { proxy: Some((number, &self.all[number])), ..Way::default() })
+        Some(Way::through_proxy(number, &self.all[number]))
     }
 
     /// Whether one is asked for a URL.
@@ -191,14 +157,22 @@ impl Proxies {
 
     /// Whether names are looked up by a proxy on the way to a URL's host, so that they may mean nothing here, and are nobody's business.
     pub(super) fn resolve_elsewhere(&self, url: &Url) -> bool {
-        let of = &self.of[usize::from(url.scheme() == "https")];
-        !self.is_exempt(url) && of.iter().any(|number| self.all[*number].0.scheme() != "socks5")
+        self.are_used_for(url) && self.of(url).iter().any(|number| self.all[*number].0.scheme() != "socks5")
+    }
+
+    /// Whether a URL's host is reached through one of them.
+    pub(super) fn are_used_for(&self, url: &Url) -> bool {
+        !self.of(url).is_empty() && !self.is_exempt(url)
+    }
+
+    fn of(&self, url: &Url) -> &[usize] {
+        &self.of[usize::from(url.scheme() == "https")]
     }
 
     /// Takes note of how a request fared on its way.
     pub(super) fn learn(&self, way: &Way<'_>) {
         let Some((number, proxy)) = way.proxy else { return };
-        if way.worked.load(Ordering::Relaxed) {
+        if way.has_worked() {
             self.rotation().worked(number);
         } else if way.culprit().is_some()
             && let Some(rest) = self.rotation().failed(number, now())

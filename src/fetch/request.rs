@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use reqwest::RequestBuilder;
 
 use super::client::Fetcher;
-use super::proxy::Way;
+use super::way::Way;
 use super::{Settings, User};
 use crate::model::{Body, Failure, Purpose, Ticket};
 

@@ -127,6 +127,17 @@ fn a_request_that_the_server_breaks_off_is_tried_again() {
 }
 
 #[test]
+fn what_a_server_says_at_parting_does_not_make_a_record_long() {
+    let (record, _) = first_answered_with("--retries 0", |_| {
+        let parting = [&[0, 0, 0, 0, 0, 0, 0, 11][..], &[b'x'; 16_000]].concat();
+        (frame(GOAWAY, 0, 0, &parting), Vec::new())
+    });
+    assert_eq!(field(&record, "error"), "connect", "{record}");
+    let message = field(&record, "error_message").as_str().unwrap();
+    assert!(message.contains("xxx") && message.len() < 500, "{message}");
+}
+
+#[test]
 fn a_body_that_the_server_breaks_off_is_cut_short_and_tried_again() {
     let frames: [Frames; 3] = [
         |id| {

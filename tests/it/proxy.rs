@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Asked, Authority, Leaf, Proxy, Reply, Run, SILENCE, Scrape, Site, field, scrape, unresolvable};
+use crate::harness::{Asked, Authority, Leaf, NO_WORD, Proxy, Reply, Run, SILENCE, Scrape, Site, field, scrape, unresolvable};
 
 /// Where nobody listens.
 const DEAD: &str = "http://127.99.0.1:1";
@@ -148,6 +148,20 @@ fn a_dead_proxy_is_named_and_tried_again() {
 }
 
 #[test]
+fn a_proxy_that_cannot_be_trusted_is_told_as_such() {
+    let authority = Authority::new();
+    let proxy = Proxy::https(&authority);
+    for url in ["http://127.0.0.2:9/x", "https://127.0.0.2:9/x"] {
+        let run = through("--retries 2 --backoff 1ms", [proxy.url("https://")]).arg(url).run();
+        let record = run.code(3).record();
+        assert_eq!((field(&record, "error"), field(&record, "attempts")), (&json!("tls"), &json!(1)), "{record}");
+        let told = field(&record, "error_message").as_str().unwrap();
+        assert!(told.contains(&proxy.url("no secure connection to the proxy https://")) && told.contains("--cacert"), "{told}");
+    }
+    assert!(proxy.asked().is_empty());
+}
+
+#[test]
 fn several_proxies_share_the_requests_evenly() {
     let site = Site::of_pages();
     let proxies = [Proxy::http(), Proxy::socks(), Proxy::http()];
@@ -165,14 +179,17 @@ fn a_proxy_that_fails_rests_and_costs_no_attempt() {
     for secure in [false, true] {
         let site = if secure { Site::tls(&authority, Leaf::Good) } else { Site::start() };
         site.on("/p/*", |request| Reply::title(&request.path));
-        let (good, unknown, refusing) = (Proxy::http(), Proxy::http_for(BASIC), Proxy::http());
+        let (good, unknown, refusing, rude) = (Proxy::http(), Proxy::http_for(BASIC), Proxy::http(), Proxy::http());
         refusing.refuse(if secure { 502 } else { 407 });
-        let urls = [DEAD.to_owned(), unknown.url("http://"), refusing.url("http://"), good.url("http://")];
+        rude.refuse(NO_WORD);
+        let bad = [&unknown, &refusing, &rude].map(|proxy| proxy.url("http://"));
+        let [one, two, three] = bad;
+        let urls = [DEAD.to_owned(), one, two, three, good.url("http://")];
         let run = through("-c 1 --retries 0", urls).arg("--cacert").arg(authority.file()).stdin(site.list(20)).run().code(0);
         assert!(run.records().iter().all(|record| field(record, "attempts") == 1), "{}", run.text());
         assert_eq!(site.hits().len(), 20);
         // As many as there are rests in the time of the run, and not one a page.
-        for failing in [unknown, refusing] {
+        for failing in [unknown, refusing, rude] {
             assert!((1..=10).contains(&ways(&failing).len()), "{}", ways(&failing).len());
         }
     }
@@ -276,7 +293,7 @@ fn what_is_no_proxy_is_told_before_the_first_request_and_without_its_password() 
     }
     for name in ["HTTP_PROXY", "SCRAPE_PROXY"] {
         let run = scrape("").env(name, "ftp://ann:s3cret@p.example").arg(site.url("/x")).run().code(2);
-        assert!(run.stderr.contains(name) && run.stderr.contains("ftp://ann:***@p.example"), "{}", run.stderr);
+        assert!(run.stderr.contains(name) && run.stderr.contains("\"ftp\""), "{}", run.stderr);
         assert!(!run.stderr.contains("s3cret"), "{}", run.stderr);
     }
     let printed = scrape("--print-config -x ann:s3cret@p.example:8 -x socks5://tok3n@q.example").run().code(0);

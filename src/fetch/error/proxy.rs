@@ -30,7 +30,13 @@ pub(super) fn failed(error: &reqwest::Error, proxy: &Proxy, sent: Sent<'_>) -> O
     } else if error.is_connect() {
         unreachable(error, proxy, sent)
     } else if is_closed(error) && !sent.reused {
-        Failure::new(ErrorKind::Connect, format!("the proxy {proxy} closed the connection without an answer about {site}"))
+        let message = format!("the proxy {proxy} closed the connection without an answer about {site}");
+        let failure = Failure::new(ErrorKind::Connect, message);
+        if !sent.idempotent {
+            // It may have passed the request on: no other proxy must do so too.
+            return Some(failure);
+        }
+        failure
     } else {
         return None;
     };

@@ -5,8 +5,10 @@ use std::time::{Duration, SystemTime};
 use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription as Alert, CertificateError as Bad, Error, OtherError, PeerIncompatible};
 
+use super::shortened;
 use crate::fetch::tls::{MinTls, SelfSigned, UnknownIssuer};
 use crate::fetch::{Settings, TlsSettings};
+use crate::model::Clean;
 
 /// As many names of a certificate are told.
 const NAMES: usize = 5;
@@ -89,11 +91,11 @@ fn names(presented: &[String]) -> String {
     }
     let bare = |name: &String| {
         let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')).unwrap_or(name);
-        inner.trim_matches('"').to_owned()
+        Clean(inner.trim_matches('"')).to_string()
     };
     let more = presented.len().saturating_sub(NAMES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    presented.iter().take(NAMES).map(bare).collect::<Vec<_>>().join(", ") + &more
+    shortened(presented.iter().take(NAMES).map(bare).collect::<Vec<_>>().join(", ")) + &more
 }
 
 fn date(time: UnixTime) -> String {
@@ -155,6 +157,8 @@ mod tests {
             ["DnsName(\"a.example\")", "IpAddress(127.0.0.1)", "odd", "x", "y", "z", "DnsName(\"b\")"].map(str::to_owned);
         assert_eq!(names(&written), "a.example, 127.0.0.1, odd, x, y and 2 more");
         assert_eq!(names(&[]), "no name at all");
+        let hostile = names(&["x\n\u{1b}[2J".to_owned(), "y".repeat(9999)]);
+        assert!(hostile.starts_with("x\\n\\u{1b}[2J, y") && hostile.len() < 400, "{hostile}");
     }
 
     #[test]

@@ -14,6 +14,9 @@ use super::{Authority, Leaf, Request, thread};
 /// As a refusal: nothing is answered.
 pub(crate) const SILENCE: u16 = u16::MAX;
 
+/// As a refusal: the connection is closed.
+pub(crate) const NO_WORD: u16 = u16::MAX - 1;
+
 /// What a proxy was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -31,7 +34,8 @@ struct Shared {
     tls: Option<Arc<ServerConfig>>,
     /// What it wants to hear before it does anything: as [`Asked::auth`] has it.
     auth: Option<String>,
-    /// What it answers instead of doing its work: an HTTP status, or a SOCKS reply; 0 where it works, [`SILENCE`] for nothing.
+    /// What it answers instead of doing its work: an HTTP status, or a SOCKS reply; 0 where it works,
+    /// [`SILENCE`] or [`NO_WORD`].
     refusal: AtomicU16,
     asked: Mutex<Vec<Asked>>,
     sockets: Mutex<Vec<TcpStream>>,
@@ -166,6 +170,9 @@ impl Shared {
             self.note(&request.method, &site, auth.clone());
             let refusal = self.refusal.load(Ordering::SeqCst);
             let refusal = if self.auth.is_some() && auth != self.auth { 407 } else { refusal };
+            if refusal == NO_WORD {
+                return line.shutdown(Shutdown::Both);
+            }
             if refusal == SILENCE {
                 // Until the client gives up.
                 return io::copy(&mut wire, &mut io::sink()).map(drop);
