@@ -11,6 +11,8 @@ use url::Url;
 
 use super::Settings;
 use super::dial::Watch;
+use super::memory::Memory;
+use super::read::H2_WINDOW;
 use super::resolve::Resolver;
 use crate::model::{ErrorKind, Failure};
 
@@ -19,6 +21,7 @@ use crate::model::{ErrorKind, Failure};
 pub struct Fetcher {
     pub(super) settings: Settings,
     pub(super) resolver: Resolver,
+    pub(super) memory: Memory,
     http: Client,
     https: Later,
     /// The same, but keeping no connection.
@@ -40,11 +43,20 @@ impl Fetcher {
     /// # Errors
     /// The settings cannot be made into a client.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
+        let memory = Memory::new(settings.max_memory, settings.max_body, 1);
+        Self::within(settings, memory)
+    }
+
+    /// The same, its bodies within a memory that is shared.
+    ///
+    /// # Errors
+    /// The settings cannot be made into a client.
+    pub fn within(settings: Settings, memory: Memory) -> Result<Self, ClientError> {
         install_tls();
         let resolver = Resolver::new(settings.pin_addresses);
         let http = builder(&settings, &resolver).tls_certs_only([]).build()?;
         let [https, fresh_http, fresh_https] = std::array::from_fn(|_| OnceLock::new());
-        Ok(Self { settings, resolver, http, https, fresh_http, fresh_https })
+        Ok(Self { settings, resolver, memory, http, https, fresh_http, fresh_https })
     }
 
     /// The client for a URL's scheme. `fresh`: one that opens a connection for each request, because where one kept connection was
@@ -82,6 +94,9 @@ fn builder(settings: &Settings, resolver: &Resolver) -> ClientBuilder {
         .referer(false)
         // Under the 5 s after which common servers close, and short because the pool has no other bound on the hosts it remembers.
         .pool_idle_timeout(Duration::from_secs(4))
+        // A body that waits for memory must not hold up the others on its connection.
+        .http2_initial_stream_window_size(H2_WINDOW)
+        .http2_initial_connection_window_size(i32::MAX.cast_unsigned())
         .http2_keep_alive_interval(Duration::from_secs(10))
         .http2_keep_alive_timeout(Duration::from_secs(10))
         // What browsers put up with.

@@ -1,13 +1,19 @@
 //! One attempt at one URL: no retries, no redirects followed, no waiting for anybody's rate.
 //!
-//! Called by the crawl's workers. [`Fetcher`] sends the request and reads the answer within the time limits; [`decode`] undoes
-//! the content codings afterwards, as plain computation, so that a worker can do it away from the sockets.
+//! Called by the crawl's workers. [`Fetcher`] sends the request and reads the answer within the time limits; [`decode_within`] undoes
+//! the content codings afterwards, as plain computation, so that a worker can do it away from the sockets. [`Memory`] bounds what all
+//! bodies take at a time.
 
 mod body;
+mod brotli;
+mod buffer;
 mod client;
 mod dial;
 mod error;
 mod exchange;
+mod limits;
+mod memory;
+mod read;
 mod resolve;
 
 use std::net::IpAddr;
@@ -18,8 +24,10 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use url::Url;
 
-pub use self::body::decode;
+pub use self::body::{decode, decode_within};
 pub use self::client::{ClientError, Fetcher};
+pub use self::limits::{MinSpeed, MinSpeedError};
+pub use self::memory::{Held, Memory};
 use crate::model::{Failure, Flight, Page, Ticket};
 use crate::policy::HostRules;
 
@@ -46,6 +54,11 @@ pub struct Settings {
     pub pin_addresses: bool,
     /// Sent with every request. Default `scrape/VERSION`.
     pub user_agent: HeaderValue,
+    /// The least speed of a body. Default: none.
+    pub min_speed: Option<MinSpeed>,
+    /// The most bytes of all bodies at a time, as received, decoded and held until they are read. Default 256 MB (256,000,000), and
+    /// no less than [`Memory::least`].
+    pub max_memory: u64,
 }
 
 impl Default for Settings {
@@ -61,6 +74,8 @@ impl Default for Settings {
             direct: false,
             pin_addresses: false,
             user_agent: HeaderValue::from_static(concat!("scrape/", env!("CARGO_PKG_VERSION"))),
+            min_speed: None,
+            max_memory: 256_000_000,
         }
     }
 }
@@ -87,8 +102,8 @@ impl Cap {
 /// What one request was answered with.
 #[derive(Debug)]
 pub enum Reply {
-    /// A page with an accepted status, whole, its content codings not yet undone.
-    Page(Page),
+    /// A page with an accepted status, whole, its content codings not yet undone; and what is held of the memory for it.
+    Page(Page, Held),
     /// A redirect.
     Redirect {
         /// Its status.

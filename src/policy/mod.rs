@@ -1,6 +1,7 @@
 //! Verdicts without a clock, a socket or a runtime: time is an argument, the answer is a value.
 //!
-//! Asked by the frontier (how fast may a host go, is this failure tried again) and by fetch (what does an answer ask for).
+//! Asked by the frontier (how fast may a host go, is this failure tried again) and by fetch (what does an answer ask for, is
+//! there room for a body).
 
 pub mod adapt;
 pub mod asked;
@@ -11,6 +12,7 @@ pub mod limit_by;
 pub mod pace;
 pub mod retry;
 pub mod robots;
+pub mod room;
 
 pub use adapt::{Adapt, Change, Signal};
 pub use asked::{asked, retry_after};
@@ -20,3 +22,4 @@ pub use hosts::{HostRule, HostRules, PatternError};
 pub use limit_by::{LimitBy, site};
 pub use pace::{Pace, Rate, RateError};
 pub use retry::{RetryOn, RetryOnError, Verdict};
+pub use room::Room;

@@ -19,6 +19,7 @@ mod http2;
 mod input;
 mod kept;
 mod machine;
+mod memory;
 mod output;
 mod pace;
 mod polite;

@@ -7,18 +7,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
+use scrape::fetch::Memory;
 use scrape::sink::FormatEntry;
 use scrape::source::Entry;
 use scrape::{Destination, Existing, Origin, Plan};
 
 use crate::args::Args;
+use crate::memory::size;
 
 /// The plan of a run.
 pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
     let mut plan = Plan::default();
     source(&args, &mut plan)?;
     crawl(&args, &mut plan);
-    fetch(&args, &mut plan);
+    fetch(&args, &mut plan)?;
     sink(&args, &mut plan);
     not_onto_itself(&plan)?;
     plan.extract.parse = !args.fetch_only;
@@ -74,7 +76,7 @@ fn crawl(args: &Args, plan: &mut Plan) {
     set(&mut retry.on, args.retry_on.clone());
 }
 
-fn fetch(args: &Args, plan: &mut Plan) {
+fn fetch(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
     let fetch = &mut plan.fetch;
     set(&mut fetch.timeout, args.timeout);
     set(&mut fetch.connect_timeout, args.connect_timeout);
@@ -86,6 +88,18 @@ fn fetch(args: &Args, plan: &mut Plan) {
     for (name, value) in &args.headers {
         fetch.headers.append(name, value.clone());
     }
+    fetch.min_speed = args.min_speed;
+    set(&mut fetch.max_memory, args.max_memory);
+    let (has, least) = (fetch.max_memory, Memory::least(fetch.max_body));
+    if has < least {
+        bail!(
+            "--max-memory {} is too little for one body of --max-body {}, which may take {}: as received, decoded, and while it grows",
+            size(has),
+            size(fetch.max_body),
+            size(least)
+        );
+    }
+    Ok(())
 }
 
 fn sink(args: &Args, plan: &mut Plan) {
