@@ -87,7 +87,11 @@ impl<T> Read<T> {
 }
 
 /// Decodes a page and extracts its fields: here when it is small, else on a thread of its own, so that no socket waits for it.
-async fn digested<F: Fetch>(shop: &Arc<Shop<F>>, page: Page, mut held: Held) -> Result<(Result<Read<Row>, Failure>, Held), Failure> {
+async fn digested<F: Fetch>(
+    shop: &Arc<Shop<F>>,
+    page: Page,
+    mut held: Held,
+) -> Result<(Result<Read<Row>, Failure>, Held), Failure> {
     let is_small = page.body.len() <= INLINE_BYTES && page.codings.is_empty();
     if is_small || (shop.extract.is_idle() && page.codings.is_empty()) {
         return Ok((digest(&shop.extract, page, shop.max_body, &mut held), held));

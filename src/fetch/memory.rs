@@ -231,7 +231,11 @@ mod tests {
                     sum.fetch_sub(own, Ordering::SeqCst);
                 });
             }
-            let all = async { while let Some(ended) = bodies.join_next().await { ended.unwrap() } };
+            let all = async {
+                while let Some(ended) = bodies.join_next().await {
+                    ended.unwrap();
+                }
+            };
             tokio::time::timeout(Duration::from_hours(1), all).await.expect("nobody waits for ever");
             assert!(memory.state().waiting.is_empty());
         }

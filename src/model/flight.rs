@@ -81,7 +81,15 @@ impl Flight {
     #[must_use]
     pub fn new(now: Instant) -> Self {
         let marks = [(now, 0); 2];
-        Self(Mutex::new(State { began: now, phase: Phase::default(), since: now, bytes: 0, heard: now, for_us: Duration::ZERO, marks }))
+        Self(Mutex::new(State {
+            began: now,
+            phase: Phase::default(),
+            since: now,
+            bytes: 0,
+            heard: now,
+            for_us: Duration::ZERO,
+            marks,
+        }))
     }
 
     /// From `now` on it waits for something else.

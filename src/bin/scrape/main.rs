@@ -71,8 +71,7 @@ fn start(args: Args, config: &Config, terminal: &Terminal) -> Result<Exit, Faile
         return generate::lines(&config.lines()).map(|_| Exit::Success).map_err(broken);
     }
     // One thread drives all sockets: it is not the bottleneck, and it wakes nobody else. Pages are read on the blocking pool.
-    let runtime =
-        Builder::new_current_thread().enable_all().thread_name("scrape-reader").thread_keep_alive(FOR_GOOD).build();
+    let runtime = Builder::new_current_thread().enable_all().thread_name("scrape-reader").thread_keep_alive(FOR_GOOD).build();
     let runtime = runtime.context("cannot start the runtime").map_err(|error| (Exit::Broken, error))?;
     first_thread(&runtime).context("cannot start a thread (is ulimit -u reached?)").map_err(|error| (Exit::Broken, error))?;
     // Before anything that may take its time: whoever asks what the program waits for must not end it.

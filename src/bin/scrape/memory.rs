@@ -9,18 +9,22 @@ use scrape::Plan;
 use scrape::fetch::Memory;
 
 /// What a run takes beside its bodies: the program, its buffers, a parsed page of some size.
-const OURS: u64 = 32 << 20;
-/// And for each request in flight at most: what its connection reads at a time, TLS.
-const EACH: u64 = 448 << 10;
-/// Address space is reserved more generously than memory is used: stacks of threads, the allocator's arenas.
+const OURS: u64 = 24 << 20;
+/// And for each request in flight: its connection, TLS.
+const EACH: u64 = 48 << 10;
+/// And what a connection reads at a time where a large body comes fast.
+const BUFFER: u64 = 400 << 10;
+/// Address space is reserved more generously than memory is used: stacks of threads, the allocator's arenas,
 const RESERVED: u64 = 256 << 20;
+/// and room to grow for each body, twice as much as it takes.
+const GROWTH: u64 = 2;
 
 /// Lowers what bodies may take to what the limits of the process let: those of its control groups, as containers have them, and that
 /// of its address space.
 pub(crate) fn fit(plan: &mut Plan) -> anyhow::Result<()> {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let group = of_groups(Path::new("/sys/fs/cgroup"), &groups);
-    let space = getrlimit(Resource::As).current.map(|space| space.saturating_sub(RESERVED));
+    let space = getrlimit(Resource::As).current.map(|space| space.saturating_sub(RESERVED) / GROWTH);
     let [(group, by_group), (space, by_space)] =
         [(group, "the memory limit of its control group"), (space, "the limit of its address space (ulimit -v)")];
     let (limit, by) = match (group, space) {
@@ -29,13 +33,15 @@ pub(crate) fn fit(plan: &mut Plan) -> anyhow::Result<()> {
         (None, Some(space)) => (space, by_space),
         (None, None) => return Ok(()),
     };
-    let ours = OURS + EACH * plan.crawl.concurrency as u64;
+    let requests = plan.crawl.concurrency as u64;
     let fetch = &mut plan.fetch;
-    let fits = limit.saturating_sub(ours);
+    let least = Memory::least(fetch.max_body);
+    let room = limit.saturating_sub(OURS + EACH * requests);
+    // Many requests are hardly ever all large bodies that come fast: where that is all that is missing it is no reason to give up.
+    let fits = room.saturating_sub(BUFFER * requests).max(room.min(least));
     if fits >= fetch.max_memory {
         return Ok(());
     }
-    let least = Memory::least(fetch.max_body);
     if fits < least {
         bail!(
             "{by} leaves {} for bodies, and one of --max-body {} may take {}: raise the limit, or lower --max-body or --concurrency",

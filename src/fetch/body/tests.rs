@@ -11,14 +11,7 @@ const TEXT: &[u8] = b"<title>hello</title> hello hello hello hello hello";
 
 fn page(codings: &str, body: Vec<u8>) -> Page {
     let codings = codings.split(',').map(str::to_owned).collect();
-    Page {
-        url: "http://a.example/".parse().unwrap(),
-        status: 200,
-        content_type: None,
-        body: body.into(),
-        codings,
-        asked: None,
-    }
+    Page { url: "http://a.example/".parse().unwrap(), status: 200, content_type: None, body: body.into(), codings, asked: None }
 }
 
 fn decoded(codings: &str, body: Vec<u8>) -> Result<Vec<u8>, ErrorKind> {
@@ -145,20 +138,20 @@ fn a_zstd_window_beyond_8_mib_is_refused() {
 }
 
 /// TEXT as an encoder packs it.
-const BROTLI: &[u8] = &[
-    139, 24, 0, 0, 36, 64, 96, 34, 7, 14, 45, 74, 229, 112, 152, 200, 1, 181, 32, 191, 223, 102, 218, 115, 9, 150, 23, 3,
-];
+const BROTLI: &[u8] =
+    &[139, 24, 0, 0, 36, 64, 96, 34, 7, 14, 45, 74, 229, 112, 152, 200, 1, 181, 32, 191, 223, 102, 218, 115, 9, 150, 23, 3];
 
 /// 100 MB of zeros as an encoder packs them, in a window of 16 MiB.
 const BROTLI_BOMB: &[u8] = &[
-    207, 255, 255, 127, 0, 36, 0, 226, 177, 64, 114, 239, 255, 249, 255, 255, 15, 128, 4, 64, 28, 22, 128, 238, 253, 63, 255, 255,
-    255, 1, 144, 0, 136, 195, 2, 208, 189, 255, 231, 255, 255, 63, 0, 18, 0, 113, 88, 0, 186, 247, 255, 252, 255, 255, 7, 64, 2, 32,
-    14, 11, 64, 247, 254, 159, 255, 224, 245, 0, 72, 0, 196, 97, 1, 232, 98, 215, 27, 3,
+    207, 255, 255, 127, 0, 36, 0, 226, 177, 64, 114, 239, 255, 249, 255, 255, 15, 128, 4, 64, 28, 22, 128, 238, 253, 63, 255,
+    255, 255, 1, 144, 0, 136, 195, 2, 208, 189, 255, 231, 255, 255, 63, 0, 18, 0, 113, 88, 0, 186, 247, 255, 252, 255, 255, 7,
+    64, 2, 32, 14, 11, 64, 247, 254, 159, 255, 224, 245, 0, 72, 0, 196, 97, 1, 232, 98, 215, 27, 3,
 ];
 
 /// TEXT in a window of 256 MiB, as only an extension of brotli has it.
 const BROTLI_LARGE: &[u8] = &[
-    17, 28, 98, 0, 0, 144, 0, 129, 137, 28, 56, 180, 40, 149, 195, 97, 34, 7, 212, 130, 252, 126, 155, 105, 207, 37, 88, 94, 24, 3,
+    17, 28, 98, 0, 0, 144, 0, 129, 137, 28, 56, 180, 40, 149, 195, 97, 34, 7, 212, 130, 252, 126, 155, 105, 207, 37, 88, 94, 24,
+    3,
 ];
 
 #[test]
