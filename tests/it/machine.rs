@@ -61,13 +61,17 @@ fn where_no_thread_can_be_started_it_makes_do_or_says_so_before_any_request() {
     let site = Site::start();
     let page = format!("<title>x</title>{}", " ".repeat(100_000));
     site.on("/p/*", move |_| Reply::html(&page));
-    let run = |threads: u32, flags: &str| {
-        let script = format!(r#"exec {become_user} prlimit --nproc={threads} "$0" "$@""#);
-        scrape(flags).shell(&script).stdin(site.list(50)).run()
+    let work = Work::new();
+    work.write("urls.txt", site.list(50));
+    let run = |threads: u32| {
+        // The list does not end before its pages are read: the thread that reads it would leave its place to one for pages.
+        let list = "{ cat urls.txt; sleep 1; }";
+        let script = format!(r#"{list} | {become_user} prlimit --nproc={threads} "$0" "$@""#);
+        work.scrape("--retries 0 -").shell(&script).run()
     };
     let mut fewest = None;
     for threads in 1..12 {
-        let run = run(threads, "--retries 0 -");
+        let run = run(threads);
         if run.exit == Some(0) {
             // One thread reads all pages, and looks up all names.
             assert_eq!(run.records().len(), 50);
