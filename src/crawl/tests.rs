@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::*;
 use crate::extract::{self, Extractor};
-use crate::fetch::Reply;
+use crate::fetch::{Held, Reply};
 use crate::frontier;
 use crate::model::{Failure, Flight, Page, Read, Target, Ticket};
 
@@ -29,7 +29,8 @@ impl<A: Fn(&Ticket) -> Answer + Send + Sync + 'static> Fetch for Web<A> {
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         let body = b"<title>t</title>"[..].into();
         answer.map(|()| {
-            Reply::Page(Page { url: ticket.url.clone(), status: 200, content_type: None, body, codings: vec![], asked: None })
+            let page = Page { url: ticket.url.clone(), status: 200, content_type: None, body, codings: vec![], asked: None };
+            Reply::Page(page, Held::default())
         })
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::extract::Extractor;
-use crate::fetch::{self, Cap, Fetch, Reply};
+use crate::fetch::{self, Cap, Fetch, Held, Reply};
 use crate::model::{Done, ErrorKind, Failure, Flight, Outcome, Page, Phase, Purpose, Row, Ticket};
 use crate::policy::robots;
 
@@ -32,17 +32,15 @@ pub(super) struct Shop<F> {
 pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket, flight: &Arc<Flight>) -> Done {
     let started = Instant::now();
     let fetched = AssertUnwindSafe(shop.fetch.fetch(&ticket, flight)).catch_unwind().await;
-    let (elapsed, at) = (started.elapsed(), SystemTime::now());
+    // What it waited for our own memory says nothing of its server.
+    let (elapsed, at) = (started.elapsed().saturating_sub(flight.for_us()), SystemTime::now());
     let mut asked = None;
     let outcome = match fetched {
-        Ok(Ok(Reply::Page(mut page))) if ticket.purpose == Purpose::Robots => {
+        Ok(Ok(Reply::Page(mut page, held))) => {
             asked = page.asked.take();
-            unpacked(page).map_or_else(Outcome::Failed, Outcome::Robots)
-        }
-        Ok(Ok(Reply::Page(mut page))) => {
-            asked = page.asked.take();
-            flight.enter(Phase::Reading, (started + elapsed).into_std());
-            read(&shop, page).await.map_or_else(Outcome::Failed, Outcome::Row)
+            flight.enter(Phase::Reading, Instant::now().into_std());
+            let read = AssertUnwindSafe(read(&shop, &ticket, page, held)).catch_unwind().await;
+            read.unwrap_or_else(|panic| Err(internal(&*panic))).unwrap_or_else(Outcome::Failed)
         }
         Ok(Ok(Reply::Address(address))) => Outcome::Address(address),
         Ok(Ok(Reply::Redirect { status, to, is_public })) => Outcome::Redirect { status, to, is_public },
@@ -54,35 +52,77 @@ pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket, flight: &
     Done { ticket, outcome, asked, elapsed, at }
 }
 
+/// What an answer comes to. It is read within what is held of the memory; where its codings need more than that, again when it is there.
+async fn read<F: Fetch>(shop: &Arc<Shop<F>>, ticket: &Ticket, mut page: Page, mut held: Held) -> Result<Outcome, Failure> {
+    loop {
+        let (read, back) = if ticket.purpose == Purpose::Robots {
+            (unpacked(page, &mut held).map(|read| read.map(Outcome::Robots)), held)
+        } else {
+            let (read, back) = digested(shop, page, held).await?;
+            (read.map(|read| read.map(Outcome::Row)), back)
+        };
+        held = back;
+        page = match read? {
+            Read::Done(outcome) => return Ok(outcome),
+            Read::NoMemory(page) => *page,
+        };
+        held.hold(held.most()).await;
+    }
+}
+
+/// What became of a page.
+enum Read<T> {
+    Done(T),
+    /// It is as it was.
+    NoMemory(Box<Page>),
+}
+
+impl<T> Read<T> {
+    fn map<U>(self, to: impl FnOnce(T) -> U) -> Read<U> {
+        match self {
+            Self::Done(done) => Read::Done(to(done)),
+            Self::NoMemory(page) => Read::NoMemory(page),
+        }
+    }
+}
+
 /// Decodes a page and extracts its fields: here when it is small, else on a thread of its own, so that no socket waits for it.
-async fn read<F: Fetch>(shop: &Arc<Shop<F>>, page: Page) -> Result<Row, Failure> {
+async fn digested<F: Fetch>(
+    shop: &Arc<Shop<F>>,
+    page: Page,
+    mut held: Held,
+) -> Result<(Result<Read<Row>, Failure>, Held), Failure> {
     let is_small = page.body.len() <= INLINE_BYTES && page.codings.is_empty();
     if is_small || (shop.extract.is_idle() && page.codings.is_empty()) {
-        return digest(&shop.extract, page, shop.max_body);
+        return Ok((digest(&shop.extract, page, shop.max_body, &mut held), held));
     }
     let _turn = shop.readers.acquire().await.expect("nobody closes this semaphore");
     let (extract, max_body) = (Arc::clone(&shop.extract), shop.max_body);
     #[expect(clippy::disallowed_methods, reason = "this is the crawl's worker: it awaits the thread's answer")]
-    let reading = tokio::task::spawn_blocking(move || digest(&extract, page, max_body));
-    reading.await.unwrap_or_else(|error| {
-        Err(error.try_into_panic().map_or_else(
-            |error| Failure::new(ErrorKind::Internal, format!("a page was dropped unread: {error}")),
-            |panic| internal(&*panic),
-        ))
+    let reading = tokio::task::spawn_blocking(move || (digest(&extract, page, max_body, &mut held), held));
+    reading.await.map_err(|error| match error.try_into_panic() {
+        Ok(panic) => internal(&*panic),
+        Err(error) => Failure::new(ErrorKind::Internal, format!("a page was dropped unread: {error}")),
     })
 }
 
-fn digest(extract: &Extractor, mut page: Page, max_body: u64) -> Result<Row, Failure> {
+fn digest(extract: &Extractor, mut page: Page, max_body: u64, held: &mut Held) -> Result<Read<Row>, Failure> {
     guarded(|| {
-        fetch::decode(&mut page, Cap::Refuse(max_body))?;
+        if !fetch::decode_within(&mut page, Cap::Refuse(max_body), held)? {
+            return Ok(Read::NoMemory(page.into()));
+        }
         let (data, charset) = extract.read(&page)?;
-        Ok(Row { status: page.status, content_type: page.content_type.take(), bytes: page.body.len() as u64, data, charset })
+        let (status, content_type, bytes) = (page.status, page.content_type.take(), page.body.len() as u64);
+        Ok(Read::Done(Row { status, content_type, bytes, data, charset }))
     })
 }
 
 /// The text of a robots.txt, as much of it as counts and a byte that tells whether there is more.
-fn unpacked(mut page: Page) -> Result<Bytes, Failure> {
-    guarded(|| fetch::decode(&mut page, Cap::Cut(robots::MAX_BYTES + 1)).map(|()| page.body))
+fn unpacked(mut page: Page, held: &mut Held) -> Result<Read<Bytes>, Failure> {
+    guarded(|| {
+        let is_done = fetch::decode_within(&mut page, Cap::Cut(robots::MAX_BYTES + 1), held)?;
+        Ok(if is_done { Read::Done(page.body) } else { Read::NoMemory(page.into()) })
+    })
 }
 
 fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
@@ -109,7 +149,7 @@ mod tests {
 
     impl Fetch for Same {
         async fn fetch(&self, _: &Ticket, _: &Arc<Flight>) -> Result<Reply, Failure> {
-            Ok(Reply::Page(self.0.clone()))
+            Ok(Reply::Page(self.0.clone(), Held::default()))
         }
     }
 
@@ -158,13 +198,17 @@ mod tests {
         };
         let fetch = Same(nothing.clone());
         let shop = Arc::new(Shop { fetch, extract, max_body: 10_000_000, readers: Semaphore::new(1) });
+        let target = Target::new(1, "http://a.example/", "test", None);
+        let ticket = Ticket::new(target, nothing.url.clone(), Purpose::Page, 0);
         // Read where it arrives, on a thread of its own, and while no other large page may be read.
         for rest in [0, INLINE_BYTES, 1_000_000] {
             for (title, broken) in [("break", true), ("fine", false)] {
                 let body = format!("<title>{title}</title>{}", "<br>".repeat(rest / 4)).into();
-                let result = read(&shop, Page { body, ..nothing.clone() }).await;
+                let result = read(&shop, &ticket, Page { body, ..nothing.clone() }, Held::default()).await;
                 match result {
-                    Ok(row) => assert!(!broken && row.data.get("x").unwrap() == "fine"),
+                    Ok(outcome) => {
+                        assert!(!broken && matches!(outcome, Outcome::Row(row) if row.data.get("x").unwrap() == "fine"))
+                    }
                     Err(failure) => {
                         assert!(broken && failure.kind == ErrorKind::Internal, "{failure}");
                         assert!(failure.message.contains("broken by [\"break\"]"), "{failure}");

@@ -5,7 +5,9 @@ use std::io::{self, Read};
 use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use http::{HeaderMap, header};
 
-use super::Cap;
+use super::brotli::Brotli;
+use super::buffer::Buffer;
+use super::{Cap, Held};
 use crate::model::{ErrorKind, Failure, Page};
 
 /// More codings than anybody applies on purpose.
@@ -25,66 +27,84 @@ pub(super) fn codings(headers: &HeaderMap) -> Vec<String> {
 /// # Errors
 /// `too_large` beyond a cap that refuses; `decode` where a coding is unknown, or its data truncated, damaged or not of that coding at all.
 pub fn decode(page: &mut Page, cap: Cap) -> Result<(), Failure> {
-    let fail = |kind, message, page: &Page| {
-        Err(Failure { status: Some(page.status), content_type: page.content_type.clone(), ..Failure::new(kind, message) })
-    };
+    decode_within(page, cap, &mut Held::default()).map(|is_done| assert!(is_done, "what is bounded by nothing is never refused"))
+}
+
+/// The same within what is held of the memory, and what can be had of it without a wait. `false`: that was not enough, and the page is
+/// as it was; who holds [`Held::most`] has enough.
+///
+/// # Errors
+/// Those of [`decode`].
+pub fn decode_within(page: &mut Page, cap: Cap, held: &mut Held) -> Result<bool, Failure> {
     if page.codings.len() > MAX_CODINGS {
         let message = format!("{} stacked content codings, more than {MAX_CODINGS}", page.codings.len());
-        return fail(ErrorKind::Decode, message, page);
+        return Err(of(page, ErrorKind::Decode, message));
     }
+    // Who has all it can need does not come back, and what was received takes no more memory than it must.
+    let again = (!held.is_all()).then(|| (page.body.clone(), page.codings.clone()));
+    let received = again.as_ref().map_or(0, |(body, _)| body.len() as u64);
     while let Some(coding) = page.codings.pop() {
         if page.body.is_empty() {
             continue; // an empty body is empty in every coding
         }
-        match (undo(&coding, &page.body, cap.bytes()), cap) {
-            (Ok(body), Cap::Refuse(max)) if body.len() as u64 > max => {
+        let taken = (page.body.len() as u64).max(received);
+        match (undo(&coding, &page.body, cap.bytes(), |more| held.try_hold(taken.saturating_add(more))), cap) {
+            (Ok(None), _) => {
+                (page.body, page.codings) = again.unwrap_or_default();
+                return Ok(false);
+            }
+            (Ok(Some(body)), Cap::Refuse(max)) if body.len() as u64 > max => {
                 let message =
                     format!("the body unpacks ({coding}) to more than --max-body ({max} bytes): raise it if the page is wanted");
-                return fail(ErrorKind::TooLarge, message, page);
+                return Err(of(page, ErrorKind::TooLarge, message));
             }
-            (Ok(body), _) => page.body = body.into(),
-            (Err(error), _) => return fail(ErrorKind::Decode, format!("the body is no whole {coding} data: {error}"), page),
+            (Ok(Some(body)), _) => {
+                held.lower(received + body.takes());
+                page.body = body.into();
+            }
+            (Err(error), _) if error.kind() == io::ErrorKind::Unsupported => {
+                return Err(of(page, ErrorKind::Decode, format!("the body is coded as {coding:?}, which is unknown")));
+            }
+            (Err(error), _) if error.kind() == io::ErrorKind::OutOfMemory => {
+                return Err(of(page, ErrorKind::TooLarge, format!("the system has no memory for a body: {error}")));
+            }
+            (Err(error), _) => return Err(of(page, ErrorKind::Decode, format!("the body is no whole {coding} data: {error}"))),
         }
     }
     if let Cap::Cut(max) = cap {
         page.body.truncate(max);
     }
-    Ok(())
+    Ok(true)
 }
 
-/// Undoes one coding, up to one byte more than `max`.
-fn undo(coding: &str, data: &[u8], max: u64) -> io::Result<Vec<u8>> {
+fn of(page: &Page, kind: ErrorKind, message: String) -> Failure {
+    Failure { status: Some(page.status), content_type: page.content_type.clone(), ..Failure::new(kind, message) }
+}
+
+/// Undoes one coding, up to one byte more than `max`; nothing where `may_take` refuses the memory.
+fn undo(coding: &str, data: &[u8], max: u64, may_take: impl FnMut(u64) -> bool) -> io::Result<Option<Buffer>> {
+    let mut out = Out { max, may_take, first: data.len().saturating_mul(4) };
     match coding {
-        "gzip" | "x-gzip" => gzip(data, max),
-        "deflate" if is_zlib(data) => all(ZlibDecoder::new(data), max),
-        "deflate" => all(DeflateDecoder::new(data), max),
-        "br" => all(brotli_decompressor::Decompressor::new(data, 4096), max),
+        "gzip" | "x-gzip" => out.all(&mut Members::new(data)),
+        "deflate" if is_zlib(data) => out.all(&mut ZlibDecoder::new(data)),
+        "deflate" => {
+            let mut decoder = DeflateDecoder::new(data);
+            let body = out.all(&mut decoder)?;
+            // There is no checksum: what follows the end is the only sign that this never was deflate.
+            let (is_whole, rest) = (body.as_ref().is_some_and(|body| body.len() as u64 <= max), decoder.into_inner().len());
+            if is_whole && rest > 0 {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{rest} bytes follow its end")));
+            }
+            Ok(body)
+        }
+        "br" => out.all(&mut Brotli::new(data)),
         "zstd" => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(data)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-            all(decoder, max)
+            out.all(&mut decoder)
         }
-        _ => Err(io::Error::new(io::ErrorKind::Unsupported, "this coding is unknown")),
+        _ => Err(io::ErrorKind::Unsupported.into()),
     }
-}
-
-/// All members of a gzip body. Bytes after the last one that start no other are ignored, as browsers and curl do.
-fn gzip(mut data: &[u8], max: u64) -> io::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let mut member = GzDecoder::new(data);
-        (&mut member).take(max.saturating_add(1) - body.len() as u64).read_to_end(&mut body)?;
-        data = member.into_inner();
-        if body.len() as u64 > max || !data.starts_with(&[0x1f, 0x8b]) {
-            return Ok(body);
-        }
-    }
-}
-
-fn all(decoder: impl Read, max: u64) -> io::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    decoder.take(max.saturating_add(1)).read_to_end(&mut body)?;
-    Ok(body)
 }
 
 /// Whether "deflate" data has the zlib wrapper that the standard asks for; some servers send it bare.
@@ -92,146 +112,63 @@ fn is_zlib(data: &[u8]) -> bool {
     matches!(data, [cmf, flg, ..] if cmf & 0x0f == 8 && (u16::from(*cmf) << 8 | u16::from(*flg)) % 31 == 0)
 }
 
-#[cfg(test)]
-mod tests {
-    use std::io::Write;
+/// What comes out of a decoder.
+struct Out<F> {
+    max: u64,
+    may_take: F,
+    /// The first guess at its size.
+    first: usize,
+}
 
-    use super::*;
-
-    const TEXT: &[u8] = b"<title>hello</title> hello hello hello hello hello";
-
-    fn page(codings: &str, body: Vec<u8>) -> Page {
-        let codings = codings.split(',').map(str::to_owned).collect();
-        Page {
-            url: "http://a.example/".parse().unwrap(),
-            status: 200,
-            content_type: None,
-            body: body.into(),
-            codings,
-            asked: None,
-        }
-    }
-
-    fn decoded(codings: &str, body: Vec<u8>) -> Result<Vec<u8>, ErrorKind> {
-        let mut page = page(codings, body);
-        decode(&mut page, Cap::Refuse(100_000)).map(|()| page.body.to_vec()).map_err(|failure| failure.kind)
-    }
-
-    fn packed(coding: &str, data: &[u8]) -> Vec<u8> {
-        let level = flate2::Compression::default();
-        match coding {
-            "gzip" => {
-                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
-                encoder.write_all(data).unwrap();
-                encoder.finish().unwrap()
+impl<F: FnMut(u64) -> bool> Out<F> {
+    /// Reads a decoder to its end or to one byte beyond the most that is wanted, and takes memory step by step.
+    fn all(&mut self, decoder: &mut impl Read) -> io::Result<Option<Buffer>> {
+        let most = usize::try_from(self.max.saturating_add(1)).unwrap_or(usize::MAX);
+        let mut body = Buffer::default();
+        let mut wanted = self.first.clamp(4 << 10, 1 << 20).min(most);
+        loop {
+            // What is written takes memory, and what moves to a larger place takes it twice.
+            if !(self.may_take)(body.growing_takes(wanted).max(wanted as u64)) {
+                return Ok(None);
             }
-            "zlib" => {
-                let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), level);
-                encoder.write_all(data).unwrap();
-                encoder.finish().unwrap()
+            body.grow(wanted)?;
+            body.fill(decoder, wanted)?;
+            if body.len() < wanted || body.len() >= most {
+                return Ok(Some(body));
             }
-            "raw" => {
-                let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), level);
-                encoder.write_all(data).unwrap();
-                encoder.finish().unwrap()
-            }
-            "zstd" => zstd::encode_all(data, 3).unwrap(),
-            _ => unreachable!(),
+            wanted = body.len().saturating_mul(2).min(most);
         }
-    }
-
-    /// TEXT in brotli: two uncompressed meta-blocks would do, but this is what an encoder wrote.
-    fn brotli() -> Vec<u8> {
-        // Window 16 (one 0 bit), a meta-block: not last, MLEN-1 in four nibbles, uncompressed; then the text and an empty last block.
-        let length = TEXT.len() - 1;
-        let header = (u32::try_from(length).unwrap() << 4) | 1 << 20;
-        let mut data = header.to_le_bytes()[..3].to_vec();
-        data.extend_from_slice(TEXT);
-        data.push(0b11);
-        data
-    }
-
-    #[test]
-    fn every_coding_is_undone() {
-        for (coding, name) in [("gzip", "gzip"), ("gzip", "x-gzip"), ("zlib", "deflate"), ("raw", "deflate"), ("zstd", "zstd")] {
-            assert_eq!(decoded(name, packed(coding, TEXT)).as_deref(), Ok(TEXT), "{coding}");
-        }
-        assert_eq!(decoded("br", brotli()).as_deref(), Ok(TEXT));
-        assert_eq!(decoded("gzip,zstd", packed("zstd", &packed("gzip", TEXT))).as_deref(), Ok(TEXT));
-        assert_eq!(decoded("gzip", Vec::new()).as_deref(), Ok(&[][..]), "an empty body is empty");
-    }
-
-    #[test]
-    fn gzip_members_are_joined_and_what_follows_them_is_ignored() {
-        let mut body = [packed("gzip", b"one "), packed("gzip", b"two")].concat();
-        assert_eq!(decoded("gzip", body.clone()).as_deref(), Ok(&b"one two"[..]));
-        body.extend_from_slice(&[0; 7]);
-        assert_eq!(decoded("gzip", body).as_deref(), Ok(&b"one two"[..]));
-    }
-
-    #[test]
-    fn a_body_cut_anywhere_is_an_error() {
-        for (coding, name) in [("gzip", "gzip"), ("zlib", "deflate"), ("raw", "deflate"), ("zstd", "zstd")] {
-            let whole = packed(coding, TEXT);
-            for length in 1..whole.len() {
-                assert_eq!(decoded(name, whole[..length].to_vec()), Err(ErrorKind::Decode), "{coding} cut to {length}");
-            }
-        }
-        let whole = brotli();
-        for length in 1..whole.len() {
-            assert_eq!(decoded("br", whole[..length].to_vec()), Err(ErrorKind::Decode), "br cut to {length}");
-        }
-    }
-
-    #[test]
-    fn damage_and_lying_labels_are_errors() {
-        let mut bad_sum = packed("gzip", TEXT);
-        let end = bad_sum.len() - 6;
-        bad_sum[end] ^= 1;
-        assert_eq!(decoded("gzip", bad_sum), Err(ErrorKind::Decode));
-        for name in ["gzip", "deflate", "br", "zstd", "compress", "utf-8"] {
-            assert_eq!(decoded(name, TEXT.to_vec()), Err(ErrorKind::Decode), "{name}");
-        }
-        assert_eq!(decoded("gzip,gzip,gzip,gzip", TEXT.to_vec()), Err(ErrorKind::Decode));
-    }
-
-    #[test]
-    fn a_bomb_ends_at_the_cap() {
-        let zeros = vec![0; 5_000_000];
-        for (coding, name) in [("gzip", "gzip"), ("zlib", "deflate"), ("raw", "deflate"), ("zstd", "zstd")] {
-            assert_eq!(decoded(name, packed(coding, &zeros)), Err(ErrorKind::TooLarge), "{coding}");
-        }
-        let just = vec![0; 100_000];
-        assert_eq!(decoded("gzip", packed("gzip", &just)).map(|body| body.len()), Ok(100_000));
-    }
-
-    #[test]
-    fn where_a_beginning_is_wanted_the_rest_is_dropped() {
-        let text: Vec<u8> = (0..100_000).map(|_| fastrand::u8(..)).collect();
-        for (coding, name) in [("gzip", "gzip"), ("zlib", "deflate"), ("raw", "deflate"), ("zstd", "zstd")] {
-            let mut whole = page(name, packed(coding, &text));
-            assert_eq!(decode(&mut whole, Cap::Cut(1000)).map(|()| whole.body), Ok(text[..1000].to_vec().into()), "{coding}");
-        }
-        let mut plain = Page { codings: Vec::new(), ..page("", text.clone()) };
-        assert_eq!(decode(&mut plain, Cap::Cut(1000)).map(|()| plain.body.len()), Ok(1000));
-        let mut short = page("gzip", packed("gzip", TEXT));
-        assert_eq!(decode(&mut short, Cap::Cut(1000)).map(|()| short.body), Ok(TEXT.into()));
-    }
-
-    #[test]
-    fn the_largest_cap_is_no_cap() {
-        for (coding, name) in [("gzip", "gzip"), ("zlib", "deflate"), ("zstd", "zstd")] {
-            let mut page = page(name, packed(coding, TEXT));
-            assert_eq!(decode(&mut page, Cap::Refuse(u64::MAX)).map(|()| page.body), Ok(TEXT.into()), "{coding}");
-        }
-    }
-
-    #[test]
-    fn a_zstd_window_beyond_8_mib_is_refused() {
-        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
-        encoder.window_log(24).unwrap();
-        encoder.include_contentsize(false).unwrap();
-        encoder.write_all(TEXT).unwrap();
-        assert_eq!(decoded("zstd", encoder.finish().unwrap()), Err(ErrorKind::Decode));
     }
 }
+
+/// The members of a gzip body, one after the other. Bytes after the last one that start no other are ignored, as browsers and curl do.
+struct Members<'a> {
+    member: GzDecoder<&'a [u8]>,
+}
+
+impl<'a> Members<'a> {
+    fn new(data: &'a [u8]) -> Self {
+        Self { member: GzDecoder::new(data) }
+    }
+}
+
+impl Read for Members<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.member.read(buffer)?;
+            let rest = *self.member.get_ref();
+            if read > 0 || buffer.is_empty() || !is_gzip(rest) {
+                return Ok(read);
+            }
+            self.member = GzDecoder::new(rest);
+        }
+    }
+}
+
+/// Whether data begins as gzip does, or would if it were not cut.
+fn is_gzip(data: &[u8]) -> bool {
+    matches!(data, [0x1f] | [0x1f, 0x8b, ..])
+}
+
+#[cfg(test)]
+mod tests;

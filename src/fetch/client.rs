@@ -11,7 +11,9 @@ use url::Url;
 
 use super::Settings;
 use super::dial::Watch;
+use super::memory::Memory;
 use super::proxy::{Proxies, ProxyVariableError};
+use super::read::H2_WINDOW;
 use super::resolve::Resolver;
 use super::tls::{Tls, TlsFileError};
 use super::way::Way;
@@ -27,6 +29,7 @@ pub(super) const MAX_HEADER_BYTES: u32 = 256 << 10;
 pub struct Fetcher {
     pub(super) settings: Settings,
     pub(super) resolver: Resolver,
+    pub(super) memory: Memory,
     pub(super) proxies: Proxies,
     tls: Tls,
     /// The plain client that keeps connections and uses no proxy: what most requests of most runs go through.
@@ -90,13 +93,22 @@ impl Fetcher {
     /// # Errors
     /// The settings cannot be made into a client, or name a file or a proxy that cannot be used.
     pub fn new(settings: Settings) -> Result<Self, ClientError> {
+        let memory = Memory::new(settings.max_memory, settings.max_body, 1);
+        Self::within(settings, memory)
+    }
+
+    /// The same, its bodies within a memory that is shared.
+    ///
+    /// # Errors
+    /// The settings cannot be made into a client.
+    pub fn within(settings: Settings, memory: Memory) -> Result<Self, ClientError> {
         install_tls();
         let resolver = Resolver::new(&settings);
         let proxies = Proxies::new(&settings, |name| std::env::var(name).ok())?;
         let tls = Tls::new(&settings.tls)?;
         let http = plain(builder(&settings, &resolver)).build()?;
         let others = (0..KINDS * (proxies.all().len() + 1)).map(|_| OnceLock::new()).collect();
-        Ok(Self { settings, resolver, proxies, tls, http, others })
+        Ok(Self { settings, resolver, memory, proxies, tls, http, others })
     }
 
     /// The client for a URL and the way to it. `fresh`: one that opens a connection for each request, because where one kept connection
@@ -147,6 +159,9 @@ fn builder(settings: &Settings, resolver: &Resolver) -> ClientBuilder {
         .referer(false)
         // Under the 5 s after which common servers close, and short because the pool has no other bound on the hosts it remembers.
         .pool_idle_timeout(Duration::from_secs(4))
+        // A body that waits for memory must not hold up the others on its connection.
+        .http2_initial_stream_window_size(H2_WINDOW)
+        .http2_initial_connection_window_size(i32::MAX.cast_unsigned())
         .http2_keep_alive_interval(Duration::from_secs(10))
         .http2_keep_alive_timeout(Duration::from_secs(10))
         .http2_max_header_list_size(MAX_HEADER_BYTES)

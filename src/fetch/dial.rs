@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tower_layer::Layer;
@@ -99,6 +100,17 @@ pub(super) fn enter(phase: Phase) {
 /// The current request has received so many more bytes of its body.
 pub(super) fn received(bytes: usize) {
     let _ = REQUEST.try_with(|request| request.0.flight.received(bytes, now()));
+}
+
+/// The current request waits for our own machine from now on, not for its server.
+pub(super) fn hold_back() {
+    enter(Phase::Memory);
+}
+
+/// The current request reads its body on, after such a wait.
+pub(super) fn go_on(waited: Duration) {
+    let _ = REQUEST.try_with(|request| request.0.flight.waited_for_us(waited));
+    enter(Phase::Body);
 }
 
 fn now() -> std::time::Instant {

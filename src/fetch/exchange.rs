@@ -1,22 +1,21 @@
 //! The request and its answer, under the time limits.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::header;
 use reqwest::{RequestBuilder, Response, StatusCode};
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 use url::Url;
 
 use super::client::Fetcher;
 use super::dial::{self, Dial, Peer};
 use super::error::{self, Sent};
+use super::limits::Limits;
+use super::read::read;
 use super::way::{Way, by_some_way, of_the_proxy};
 use super::{Cap, Fetch, Reply};
-use crate::model::{Asked, ErrorKind, Failure, Flight, Page, Phase, Purpose, Ticket};
+use crate::model::{Asked, ErrorKind, Failure, Flight, Phase, Purpose, Ticket};
 use crate::policy::{asked, robots};
 
 /// The longest URL that can be asked for, in bytes: the `http` crate's bound.
@@ -53,9 +52,8 @@ pub(super) async fn exchange(
     past: Duration,
 ) -> Result<Reply, Failure> {
     let settings = &fetcher.settings;
-    let mut limits = Limits::new(settings.timeout, settings.timeout.saturating_sub(past), settings.read_timeout);
-    let mut timer = Box::pin(tokio::time::sleep_until(limits.total));
-    let sent = match limits.head(timer.as_mut(), request.send()).await {
+    let mut limits = Limits::new(settings, past);
+    let sent = match limits.head(request.send()).await {
         Ok(Ok(response)) => response,
         Err(late) => {
             if dial::state() == Dial::Started {
@@ -88,7 +86,7 @@ pub(super) async fn exchange(
         _ => (settings.accept.iter().any(|range| range.contains(&status.as_u16())), Cap::Refuse(settings.max_body)),
     };
     if is_accepted {
-        return read(sent, cap, &mut limits, timer.as_mut()).await.map(Reply::Page);
+        return read(sent, cap, &mut limits, fetcher.memory.held()).await.map(|(page, held)| Reply::Page(page, held));
     }
     let reply = refuse(fetcher, &sent);
     drain(sent, &limits).await;
@@ -139,14 +137,14 @@ fn refuse(fetcher: &Fetcher, response: &Response) -> Result<Reply, Failure> {
     Err(answered(response, Failure::new(ErrorKind::HttpStatus, message)))
 }
 
-fn without_credentials(mut url: Url) -> Url {
+pub(super) fn without_credentials(mut url: Url) -> Url {
     // A URL that cannot have credentials has none.
     let _ = url.set_username("").and_then(|()| url.set_password(None));
     url
 }
 
 /// A failure with what its response said.
-fn answered(response: &Response, failure: Failure) -> Failure {
+pub(super) fn answered(response: &Response, failure: Failure) -> Failure {
     Failure {
         status: Some(response.status().as_u16()),
         content_type: content_type(response),
@@ -155,67 +153,13 @@ fn answered(response: &Response, failure: Failure) -> Failure {
     }
 }
 
-fn asked_by(response: &Response) -> Option<Asked> {
+pub(super) fn asked_by(response: &Response) -> Option<Asked> {
     asked(response.status().as_u16(), response.headers(), SystemTime::now())
 }
 
-fn content_type(response: &Response) -> Option<String> {
+pub(super) fn content_type(response: &Response) -> Option<String> {
     let value = response.headers().get(header::CONTENT_TYPE)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-/// Reads an accepted answer to its end, or as far as it is wanted.
-async fn read(mut response: Response, cap: Cap, limits: &mut Limits, mut timer: Pin<&mut Sleep>) -> Result<Page, Failure> {
-    if response.status() == StatusCode::PARTIAL_CONTENT && matches!(cap, Cap::Refuse(_)) {
-        let failure = Failure::new(ErrorKind::Protocol, "the server answered 206 Partial Content, which was not asked for");
-        return Err(answered(&response, failure));
-    }
-    let too_large = |response: &Response, what: String| {
-        let message = format!("{what}, more than --max-body ({} bytes): raise it if the page is wanted", cap.bytes());
-        Err(answered(response, Failure::new(ErrorKind::TooLarge, message)))
-    };
-    let announced = response.content_length().unwrap_or(0);
-    if matches!(cap, Cap::Refuse(max) if announced > max) {
-        return too_large(&response, format!("the server announced {announced} bytes"));
-    }
-    // A body that came in one piece is that piece; only more pieces are copied together. What the server announces is believed
-    // only so far: it must not cost memory before it has been sent.
-    let (mut first, mut joined) = (Bytes::new(), Vec::new());
-    loop {
-        let so_far = first.len().max(joined.len());
-        let chunk = match limits.chunk(timer.as_mut(), response.chunk(), so_far).await {
-            Ok(Ok(chunk)) => chunk,
-            Ok(Err(error)) => return Err(answered(&response, error::in_body(&error, so_far))),
-            Err(failure) => return Err(answered(&response, failure)),
-        };
-        let Some(chunk) = chunk else { break };
-        dial::received(chunk.len());
-        let is_enough = (so_far + chunk.len()) as u64 > cap.bytes();
-        if is_enough && matches!(cap, Cap::Refuse(_)) {
-            return too_large(&response, "the body goes on".to_owned());
-        }
-        if so_far == 0 {
-            first = chunk;
-        } else {
-            if joined.is_empty() {
-                joined.reserve(usize::try_from(announced.min(256 << 10)).unwrap_or(0));
-                joined.extend_from_slice(&first);
-            }
-            joined.extend_from_slice(&chunk);
-        }
-        if is_enough {
-            break;
-        }
-    }
-    let body = if joined.is_empty() { first } else { joined.into() };
-    Ok(Page {
-        status: response.status().as_u16(),
-        content_type: content_type(&response),
-        codings: super::body::codings(response.headers()),
-        asked: asked_by(&response),
-        url: without_credentials(response.url().clone()),
-        body,
-    })
 }
 
 /// Reads what is left of an unwanted answer, if that is little and comes quickly.
@@ -228,79 +172,6 @@ async fn drain(mut response: Response, limits: &Limits) {
         {
             left = left.saturating_sub(chunk.len() as u64);
         }
-    }
-}
-
-/// The time limits of one request, kept with one timer.
-struct Limits {
-    /// The whole attempt's limit, for its message.
-    timeout: Duration,
-    /// When the attempt must have ended.
-    total: Instant,
-    /// The longest silence.
-    read: Duration,
-    /// When the current silence has lasted too long.
-    silent_until: Instant,
-}
-
-impl Limits {
-    fn new(timeout: Duration, left: Duration, read: Duration) -> Self {
-        let now = Instant::now();
-        Self { timeout, total: now + left, read, silent_until: now + read }
-    }
-
-    /// Waits for the answer's head. The silence begins when there is a connection; opening one has its own limit, in the client.
-    async fn head<T>(&mut self, mut timer: Pin<&mut Sleep>, answer: impl Future<Output = T>) -> Result<T, Failure> {
-        tokio::pin!(answer);
-        loop {
-            timer.as_mut().reset(self.total.min(self.silent_until));
-            tokio::select! {
-                biased;
-                answer = &mut answer => return Ok(answer),
-                () = timer.as_mut() => {}
-            }
-            let now = Instant::now();
-            if now >= self.total {
-                let doing = if dial::state() == Dial::Started { "no connection" } else { "no answer" };
-                return Err(self.out_of_time(doing));
-            }
-            self.silent_until = match dial::state() {
-                Dial::Done(at) | Dial::Overtaken(at) if at + self.read > now => at + self.read,
-                Dial::Started => now + self.read,
-                _ => return Err(Failure::new(ErrorKind::Timeout, format!("no answer within --read-timeout ({:?})", self.read))),
-            };
-        }
-    }
-
-    /// Waits for the next piece of the body.
-    async fn chunk<T>(
-        &mut self,
-        mut timer: Pin<&mut Sleep>,
-        chunk: impl Future<Output = T>,
-        so_far: usize,
-    ) -> Result<T, Failure> {
-        tokio::pin!(chunk);
-        // A piece that is here already costs no timer.
-        let polled = std::future::poll_fn(|context| Poll::Ready(chunk.as_mut().poll(context))).await;
-        if let Poll::Ready(chunk) = polled {
-            return Ok(chunk);
-        }
-        self.silent_until = Instant::now() + self.read;
-        timer.as_mut().reset(self.total.min(self.silent_until));
-        tokio::select! {
-            biased;
-            chunk = &mut chunk => Ok(chunk),
-            () = timer.as_mut() => Err(if Instant::now() >= self.total {
-                self.out_of_time(&format!("the body had not ended after {so_far} bytes"))
-            } else {
-                let message = format!("the body stalled after {so_far} bytes for --read-timeout ({:?})", self.read);
-                Failure::new(ErrorKind::Timeout, message)
-            }),
-        }
-    }
-
-    fn out_of_time(&self, doing: &str) -> Failure {
-        Failure::new(ErrorKind::Timeout, format!("{doing} within --timeout ({:?})", self.timeout))
     }
 }
 

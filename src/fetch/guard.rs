@@ -54,7 +54,7 @@ impl Fetcher {
 
     /// Whether a proxy is asked for a URL.
     pub(super) fn is_proxied(&self, url: &Url) -> bool {
-        self.proxies.are_for(url)
+        self.proxies.are_used_for(url)
     }
 
     /// The address that a URL names: its host, where that is an address, and behind a proxy, which looks up names itself, this

@@ -1,9 +1,12 @@
 //! One attempt at one URL: no retries, no redirects followed, no waiting for anybody's rate.
 //!
-//! Called by the crawl's workers. [`Fetcher`] sends the request and reads the answer within the time limits; [`decode`] undoes
-//! the content codings afterwards, as plain computation, so that a worker can do it away from the sockets.
+//! Called by the crawl's workers. [`Fetcher`] sends the request and reads the answer within the time limits; [`decode_within`] undoes
+//! the content codings afterwards, as plain computation, so that a worker can do it away from the sockets. [`Memory`] bounds what all
+//! bodies take at a time.
 
 mod body;
+mod brotli;
+mod buffer;
 mod client;
 mod cookies;
 mod dial;
@@ -11,8 +14,11 @@ mod error;
 mod exchange;
 mod guard;
 mod known;
+mod limits;
 mod lookup;
+mod memory;
 mod proxy;
+mod read;
 mod request;
 mod resolve;
 mod route;
@@ -27,11 +33,13 @@ use std::time::Duration;
 use http::HeaderValue;
 use url::Url;
 
-pub use self::body::decode;
+pub use self::body::{decode, decode_within};
 pub use self::client::{ClientError, Fetcher};
 pub use self::cookies::{Jar, JarError};
 pub use self::known::{Known, KnownError};
+pub use self::limits::{MinSpeed, MinSpeedError};
 pub use self::lookup::{Found, Lookup, System};
+pub use self::memory::{Held, Memory};
 pub use self::proxy::{Proxy, ProxyError, ProxyVariableError};
 pub use self::tls::{MinTls, TlsFileError, TlsSettings};
 use crate::model::{Failure, Flight, Page, Request, Ticket};
@@ -80,6 +88,11 @@ pub struct Settings {
     pub cookie: Option<String>,
     /// Where cookies that servers set are kept, and sent back from. Default: nowhere.
     pub cookies: Option<Arc<Jar>>,
+    /// The least speed of a body. Default: none.
+    pub min_speed: Option<MinSpeed>,
+    /// The most bytes of all bodies at a time, as received, decoded and held until they are read. Default 256 MB (256,000,000), and
+    /// no less than [`Memory::least`].
+    pub max_memory: u64,
 }
 
 impl Default for Settings {
@@ -104,6 +117,8 @@ impl Default for Settings {
             user: None,
             cookie: None,
             cookies: None,
+            min_speed: None,
+            max_memory: 256_000_000,
         }
     }
 }
@@ -146,8 +161,8 @@ impl Cap {
 /// What one request was answered with.
 #[derive(Debug)]
 pub enum Reply {
-    /// A page with an accepted status, whole, its content codings not yet undone.
-    Page(Page),
+    /// A page with an accepted status, whole, its content codings not yet undone; and what is held of the memory for it.
+    Page(Page, Held),
     /// A redirect.
     Redirect {
         /// Its status.

@@ -150,11 +150,6 @@ impl Proxies {
         Some(Way::through_proxy(number, &self.all[number]))
     }
 
-    /// Whether one is asked for a URL.
-    pub(super) fn are_for(&self, url: &Url) -> bool {
-        !self.of[usize::from(url.scheme() == "https")].is_empty() && !self.is_exempt(url)
-    }
-
     /// Whether names are looked up by a proxy on the way to a URL's host, so that they may mean nothing here, and are nobody's business.
     pub(super) fn resolve_elsewhere(&self, url: &Url) -> bool {
         self.are_used_for(url) && self.of(url).iter().any(|number| self.all[*number].0.scheme() != "socks5")

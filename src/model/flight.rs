@@ -16,6 +16,8 @@ pub enum Phase {
     Waiting,
     /// The rest of the answer.
     Body,
+    /// Memory for more of the answer: the others have it.
+    Memory,
     /// Our own reading of the page: decoding, parsing, extracting.
     Reading,
 }
@@ -35,6 +37,7 @@ impl fmt::Display for Phase {
             Self::Connecting => "connect",
             Self::Waiting => "head",
             Self::Body => "body",
+            Self::Memory => "memory",
             Self::Reading => "parse",
         })
     }
@@ -64,6 +67,8 @@ struct State {
     bytes: u64,
     /// When the last bytes of the body came.
     heard: Instant,
+    /// How long it waited for us and not for its server.
+    for_us: Duration,
     /// When there were how many bytes: since the first of these the rate is measured, and the second will be the next first.
     marks: [(Instant, u64); 2],
 }
@@ -76,14 +81,22 @@ impl Flight {
     #[must_use]
     pub fn new(now: Instant) -> Self {
         let marks = [(now, 0); 2];
-        Self(Mutex::new(State { began: now, phase: Phase::default(), since: now, bytes: 0, heard: now, marks }))
+        Self(Mutex::new(State {
+            began: now,
+            phase: Phase::default(),
+            since: now,
+            bytes: 0,
+            heard: now,
+            for_us: Duration::ZERO,
+            marks,
+        }))
     }
 
     /// From `now` on it waits for something else.
     pub fn enter(&self, phase: Phase, now: Instant) {
         let mut state = self.state();
         if phase == Phase::Body {
-            (state.heard, state.marks) = (now, [(now, 0); 2]);
+            (state.heard, state.marks) = (now, [(now, state.bytes); 2]);
         }
         (state.phase, state.since) = (phase, now);
     }
@@ -104,6 +117,17 @@ impl Flight {
         if now.saturating_duration_since(newer.0) >= RATE_OVER {
             state.marks = [newer, (now, state.bytes)];
         }
+    }
+
+    /// So long it waited for us, and not for its server.
+    pub fn waited_for_us(&self, time: Duration) {
+        self.state().for_us += time;
+    }
+
+    /// How long it waited for us so far.
+    #[must_use]
+    pub fn for_us(&self) -> Duration {
+        self.state().for_us
     }
 
     /// What there is to see of it `now`.

@@ -1,7 +1,7 @@
 //! Verdicts without a clock, a socket or a runtime: time is an argument, the answer is a value.
 //!
 //! Asked by the frontier (how fast may a host go, is this failure tried again) and by fetch (what does an answer ask for, which
-//! proxy has its turn).
+//! proxy has its turn, is there room for a body).
 
 pub mod adapt;
 pub mod asked;
@@ -14,6 +14,7 @@ pub mod pace;
 pub mod redirect;
 pub mod retry;
 pub mod robots;
+pub mod room;
 pub mod rotation;
 
 pub use adapt::{Adapt, Change, Signal};
@@ -25,4 +26,5 @@ pub use hosts::{HostRule, HostRules, PatternError};
 pub use limit_by::{LimitBy, site};
 pub use pace::{Pace, Rate, RateError};
 pub use retry::{RetryOn, RetryOnError, Verdict};
+pub use room::Room;
 pub use rotation::Rotation;

@@ -32,7 +32,7 @@ pub enum Cause {
     #[error(transparent)]
     Output(#[from] sink::Error),
     /// The system has no thread for the source or the sink.
-    #[error("cannot start a thread")]
+    #[error("cannot start a thread (is ulimit -u reached?)")]
     Thread(#[from] io::Error),
     /// What is kept of hosts between runs cannot be opened.
     #[error(transparent)]

@@ -22,7 +22,7 @@ use self::waiting::{attend, input_opens, output_ends, output_opens, pass_on};
 use self::writing::{Tally, reader_gone, start_sink};
 use crate::crawl::{self, Crawled, Halt, Line, Patience, Stop, crawl, until};
 use crate::extract::{self, Extractor};
-use crate::fetch::{self, Fetcher};
+use crate::fetch::{self, Fetcher, Memory};
 use crate::ledger::Ledger;
 use crate::model::{Columns, Ended, Record, Status, Summary, Waits};
 use crate::policy::{LimitBy, robots};
@@ -79,7 +79,8 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let (request, has_cookies) = (Arc::clone(&plan.fetch.request), plan.fetch.cookies.is_some());
     // Limits that are counted by address hold only if that is the one that is used.
     let pin_addresses = plan.crawl.frontier.limit_by == LimitBy::Ip;
-    let fetch = Fetcher::new(fetch::Settings { pin_addresses, ..plan.fetch })?;
+    let memory = Memory::new(plan.fetch.max_memory, max_body, plan.crawl.concurrency);
+    let fetch = Fetcher::within(fetch::Settings { pin_addresses, ..plan.fetch }, memory)?;
     let ledger = plan.crawl.pace_state.as_deref().map(|path| Ledger::open(path, SystemTime::now())).transpose()?;
     let ledger = ledger.map(|ledger| ledger.heeding(plan.crawl.frontier.retry.max_wait));
     let observe = Arc::new(Mutex::new(observe));

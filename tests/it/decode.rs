@@ -65,6 +65,17 @@ fn a_coded_body_that_is_not_whole_is_never_a_page() {
         ("plain text as gzip", coded("gzip", PAGE)),
         ("plain text as brotli", coded("br", PAGE)),
         ("plain text as zstd", coded("zstd", PAGE)),
+        ("plain text as deflate", coded("deflate", PAGE)),
+        ("JSON as brotli", coded("br", "{\"a\": 1}")),
+        (
+            "a wrong checksum of zlib",
+            coded("deflate", {
+                let mut body = zlib(PAGE);
+                *body.last_mut().unwrap() ^= 1;
+                body
+            }),
+        ),
+        ("four codings", coded("gzip, gzip, gzip, gzip", gzip(gzip(gzip(gzip(PAGE)))))),
         ("cut inner layer", coded("gzip, zstd", zstandard(cut(gzip(PAGE), 9)))),
     ] {
         let site = Site::start();
@@ -91,6 +102,13 @@ fn a_body_that_is_not_there_needs_no_decoding() {
     assert_eq!(field(&scrape("").arg(site.url("/x")).run().code(0).record(), "bytes"), 0);
 }
 
+/// 100 MB of zeros as a brotli encoder packs them.
+const BROTLI_BOMB: [u8; 78] = [
+    207, 255, 255, 127, 0, 36, 0, 226, 177, 64, 114, 239, 255, 249, 255, 255, 15, 128, 4, 64, 28, 22, 128, 238, 253, 63, 255,
+    255, 255, 1, 144, 0, 136, 195, 2, 208, 189, 255, 231, 255, 255, 63, 0, 18, 0, 113, 88, 0, 186, 247, 255, 252, 255, 255, 7,
+    64, 2, 32, 14, 11, 64, 247, 254, 159, 255, 224, 245, 0, 72, 0, 196, 97, 1, 232, 98, 215, 27, 3,
+];
+
 #[test]
 fn a_bomb_is_stopped_at_the_cap_and_counted_decoded() {
     let bomb = vec![0; 20 << 20];
@@ -98,7 +116,9 @@ fn a_bomb_is_stopped_at_the_cap_and_counted_decoded() {
         ("gzip", coded("gzip", gzip(&bomb))),
         ("deflate", coded("deflate", zlib(&bomb))),
         ("zstd", coded("zstd", zstandard(&bomb))),
+        ("raw deflate", coded("deflate", deflate(&bomb))),
         ("gzip twice", coded("gzip, gzip", gzip(gzip(&bomb)))),
+        ("brotli", coded("br", BROTLI_BOMB)),
     ] {
         let site = Site::start();
         site.page("/x", reply);

@@ -9,16 +9,19 @@ mod exit;
 mod files;
 mod generate;
 mod jar;
+mod memory;
 mod plan;
 mod signals;
 mod terminal;
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use scrape::model::Secrets;
 use scrape::{Destination, Ended, Halt, Plan};
+use tokio::runtime::{Builder, Runtime};
 
 use args::{Args, DemoMode};
 use config::Config;
@@ -28,6 +31,9 @@ use exit::Exit;
 use jar::JarFile;
 use signals::{Asks, Signals};
 use terminal::{Talk, Terminal};
+
+/// How long a thread that has nothing to do is kept: the system may have none to give when it is needed again.
+const FOR_GOOD: Duration = Duration::from_hours(8784);
 
 fn main() -> ExitCode {
     let (args, config) = match config::read(std::env::args_os(), std::env::vars_os()) {
@@ -71,8 +77,9 @@ fn start(args: Args, config: &Config, terminal: &Terminal) -> Result<Exit, Faile
         return generate::lines(&config.lines()).map(|_| Exit::Success).map_err(broken);
     }
     // One thread drives all sockets: it is not the bottleneck, and it wakes nobody else. Pages are read on the blocking pool.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().thread_name("scrape-reader").build();
+    let runtime = Builder::new_current_thread().enable_all().thread_name("scrape-reader").thread_keep_alive(FOR_GOOD).build();
     let runtime = runtime.context("cannot start the runtime").map_err(|error| (Exit::Broken, error))?;
+    first_thread(&runtime).context("cannot start a thread (is ulimit -u reached?)").map_err(|error| (Exit::Broken, error))?;
     // Before anything that may take its time: whoever asks what the program waits for must not end it.
     let inside = runtime.enter();
     let asks = Asks::new().context("cannot listen to signals").map_err(|error| (Exit::Broken, error))?;
@@ -85,7 +92,7 @@ fn start(args: Args, config: &Config, terminal: &Terminal) -> Result<Exit, Faile
     let mut plan = plan::plan(args).map_err(usage)?;
     let jar = plan.fetch.cookies.clone().zip(jar_path).filter(|_| dry.is_none());
     let jar = jar.map(|(jar, path)| JarFile::new(jar, &path)).transpose().map_err(usage)?;
-    files::fit(&mut plan).map_err(|error| (Exit::Broken, error))?;
+    files::fit(&mut plan).and_then(|()| memory::fit(&mut plan)).map_err(|error| (Exit::Broken, error))?;
     let exit = runtime.block_on(run(plan, mode, dry, terminal, asks));
     // Everything owed is written; a lookup that hangs in the system's resolver is not waited for.
     runtime.shutdown_background();
@@ -94,6 +101,17 @@ fn start(args: Args, config: &Config, terminal: &Terminal) -> Result<Exit, Faile
         (exit, Some(jar)) => jar.save(exit.is_err()).map_err(broken).and(exit),
         (exit, None) => exit,
     }
+}
+
+/// Starts the thread that pages are read on, before anything needs it. From then on the runtime makes do with the threads that it has
+/// where the system lets it start no more; without one it would panic.
+fn first_thread(runtime: &Runtime) -> io::Result<()> {
+    let name = |name: &str| std::thread::Builder::new().name(name.to_owned());
+    #[expect(clippy::disallowed_methods, reason = "it ends at once, and is waited for")]
+    let probe = name("scrape-probe").spawn(|| ())?;
+    drop(probe.join()); // it does nothing that could panic
+    drop(runtime.spawn_blocking(|| ()));
+    Ok(())
 }
 
 async fn run(

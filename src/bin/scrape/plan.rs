@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::bail;
+use scrape::fetch::Memory;
 use scrape::model::Secrets;
 use scrape::policy::guard::Mode;
 use scrape::sink::FormatEntry;
@@ -15,6 +16,7 @@ use scrape::{Destination, Existing, Origin, Plan};
 
 use crate::args::{Args, Via};
 use crate::asking::asking;
+use crate::memory::size;
 
 /// The plan of a run.
 pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
@@ -24,6 +26,7 @@ pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
     fetch(&args, &mut plan)?;
     secure(&args, &mut plan);
     proxies(&args, &mut plan)?;
+    memory(&args, &mut plan)?;
     sink(&args, &mut plan);
     not_onto_itself(&plan, args.cookie_jar.as_deref())?;
     plan.extract.parse = !args.fetch_only;
@@ -122,6 +125,22 @@ fn proxies(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
             Via::Proxy(proxy) => fetch.proxies.push(proxy.clone()),
             Via::None => {}
         }
+    }
+    Ok(())
+}
+
+fn memory(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
+    let fetch = &mut plan.fetch;
+    fetch.min_speed = args.min_speed;
+    set(&mut fetch.max_memory, args.max_memory);
+    let (has, least) = (fetch.max_memory, Memory::least(fetch.max_body));
+    if has < least {
+        bail!(
+            "--max-memory {} is too little for one body of --max-body {}, which may take {}: as received, decoded, and while it grows",
+            size(has),
+            size(fetch.max_body),
+            size(least)
+        );
     }
     Ok(())
 }

@@ -64,7 +64,7 @@ fn a_robots_txt_is_whatever_comes_with_a_2xx() {
     for status in [200, 203, 206] {
         let (request, reply) = exchanged(settings(), &answer(status, "", "Disallow: /"), own_robots);
         assert!(request.starts_with("GET /robots.txt HTTP/1.1\r\n"));
-        assert!(matches!(reply, Ok(Reply::Page(page)) if page.body == "Disallow: /"), "{status}");
+        assert!(matches!(reply, Ok(Reply::Page(page, _)) if page.body == "Disallow: /"), "{status}");
     }
     let (_, reply) = exchanged(settings(), &answer(404, "", "what --accept says is meant for pages"), own_robots);
     let failure = reply.unwrap_err();
@@ -76,7 +76,7 @@ fn of_a_robots_txt_only_the_beginning_is_read() {
     let settings = || Settings { max_body: 1000, ..Settings::default() };
     let endless = answer(200, "", &"a".repeat(5_000_000));
     let (_, reply) = exchanged(settings(), &endless, own_robots);
-    let Ok(Reply::Page(mut page)) = reply else { panic!("no page: {reply:?}") };
+    let Ok(Reply::Page(mut page, _)) = reply else { panic!("no page: {reply:?}") };
     assert!((robots::MAX_BYTES + 1..1_500_000).contains(&page.body.len()), "{}", page.body.len());
     decode(&mut page, Cap::Cut(robots::MAX_BYTES + 1)).unwrap();
     assert_eq!(page.body.len(), robots::MAX_BYTES + 1);
@@ -110,7 +110,7 @@ fn a_spent_quota_is_heard_with_a_page_and_with_a_failure() {
     let quota = "RateLimit: \"default\";r=0;t=30\r\nRetry-After: 60\r\n";
     let half_minute = Some(Asked { wait: Duration::from_secs(30), by: "RateLimit" });
     let (_, reply) = exchanged(Settings::default(), &answer(200, quota, "x"), page);
-    assert!(matches!(&reply, Ok(Reply::Page(page)) if page.asked == half_minute), "{reply:?}");
+    assert!(matches!(&reply, Ok(Reply::Page(page, _)) if page.asked == half_minute), "{reply:?}");
     let cut = format!("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n{quota}\r\nhalf");
     let (_, reply) = exchanged(Settings::default(), cut.as_bytes(), page);
     assert_eq!(reply.unwrap_err().asked, half_minute);

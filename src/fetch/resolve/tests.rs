@@ -102,7 +102,7 @@ async fn a_pinned_name_is_connected_to_its_address_until_that_gives_no_answer() 
     fetcher.resolver.pins().unwrap().put("localhost", elsewhere);
     let failure = fetch(&fetcher, &url, Purpose::Page).await.unwrap_err();
     assert_eq!(failure.kind, ErrorKind::Connect);
-    assert!(matches!(fetch(&fetcher, &url, Purpose::Page).await, Ok(Reply::Page(page)) if page.body == "x"));
+    assert!(matches!(fetch(&fetcher, &url, Purpose::Page).await, Ok(Reply::Page(page, _)) if page.body == "x"));
     site.join().unwrap();
 }
 

@@ -107,6 +107,7 @@ impl Guest {
             Step::Endless(bytes) => loop {
                 send(&bytes)?;
             },
+            Step::Repeat(bytes, times) => (0..times).try_for_each(|_| send(&bytes)),
             Step::Wait(time) => self.wait_while(|since| since < time),
             Step::Until(gate) => self.wait_while(|_| !gate.is_open()),
             Step::Hang => self.wait_while(|_| true),

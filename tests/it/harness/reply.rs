@@ -11,6 +11,8 @@ pub(crate) enum Step {
     Send(Vec<u8>),
     /// These bytes again and again, until the client is gone.
     Endless(Vec<u8>),
+    /// These bytes so many times.
+    Repeat(Vec<u8>, usize),
     /// Silence for a while.
     Wait(Duration),
     /// Silence until the test says so.
@@ -111,6 +113,18 @@ impl Reply {
     /// Repeats these bytes after the reply until the client has had enough.
     pub(crate) fn endless(mut self, bytes: impl AsRef<[u8]>) -> Self {
         self.after.push(Step::Endless(bytes.as_ref().to_vec()));
+        self
+    }
+
+    /// Sends these bytes so many times after the reply.
+    pub(crate) fn repeat(mut self, bytes: impl AsRef<[u8]>, times: usize) -> Self {
+        self.after.push(Step::Repeat(bytes.as_ref().to_vec(), times));
+        self
+    }
+
+    /// Waits after the reply, and then sends these bytes.
+    pub(crate) fn later(mut self, time: Duration, bytes: impl AsRef<[u8]>) -> Self {
+        self.after.extend([Step::Wait(time), Step::Send(bytes.as_ref().to_vec())]);
         self
     }
 

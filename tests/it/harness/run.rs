@@ -86,6 +86,14 @@ impl Run {
         self.records().iter().map(|record| field(record, name).clone()).collect()
     }
 
+    /// How many records the summary of a run that broke counts; after it stderr says why.
+    #[track_caller]
+    pub(crate) fn summary_of_broken(&self) -> u64 {
+        let summary = self.stderr.lines().find_map(Summary::parse);
+        let summary = summary.unwrap_or_else(|| panic!("no summary in:\n{}", self.stderr));
+        summary.ok + summary.failed
+    }
+
     /// The numbers of the summary, which is the last line on stderr. They always add up.
     #[track_caller]
     pub(crate) fn summary(&self) -> Summary {

@@ -265,6 +265,12 @@ impl Live {
         self.stderr.as_ref().expect("stderr is read").wait(&format!("line with {text:?}"), found)
     }
 
+    /// Whether stderr has this text by now.
+    pub(crate) fn has_said(&self, text: &str) -> bool {
+        let found = |bytes: &[u8]| Some(String::from_utf8_lossy(bytes).contains(text));
+        self.stderr.as_ref().expect("stderr is read").wait("text", found)
+    }
+
     /// Waits until the program has a handler for a signal.
     pub(crate) fn wait_until_it_catches(&self, signal: Signal) {
         let catches = || {

@@ -48,6 +48,7 @@ pub(super) fn defaults() -> Vec<(&'static str, String)> {
         ("min_tls", name(TLS_VERSIONS, &fetch.tls.min_version)),
         ("max_redirects", crawl.frontier.max_redirects.to_string()),
         ("max_body", format!("{}M", fetch.max_body / 1_000_000)),
+        ("max_memory", format!("{}M", fetch.max_memory / 1_000_000)),
         ("select", "title=title".to_owned()),
         ("accept", fetch.accept.iter().map(|range| format!("{}-{}", range.start(), range.end())).collect::<Vec<_>>().join(",")),
         ("max_parse", time(extract.max_time)),

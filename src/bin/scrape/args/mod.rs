@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use http::{HeaderName, HeaderValue, Method};
 use scrape::Field;
-use scrape::fetch::{Known, MinTls, User};
+use scrape::fetch::{Known, MinSpeed, MinTls, User};
 use scrape::model::parse_method;
 use scrape::policy::{HostRules, LimitBy, Rate, RetryOn, Share, robots};
 
@@ -89,6 +89,9 @@ pub(crate) struct Args {
     /// The longest silence of a server
     #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Time")]
     pub(crate) read_timeout: Option<Duration>,
+    /// The least speed of a body: 1K (bytes a second, over 30 s), 5K/10s (so much in every 10 s); what is slower is a timeout
+    #[arg(long, value_name = "SPEED", help_heading = "Time")]
+    pub(crate) min_speed: Option<MinSpeed>,
     /// Start no request later than this after the start of the run
     #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Time")]
     pub(crate) deadline: Option<Duration>,
@@ -186,6 +189,9 @@ pub(crate) struct Args {
     /// The largest body, decoded: 500K, 10M, 1G (powers of 1000; Ki, Mi, Gi are of 1024)
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Request")]
     pub(crate) max_body: Option<u64>,
+    /// The most memory of all bodies at a time, received and decoded; who finds none waits and reads nothing meanwhile
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Request")]
+    pub(crate) max_memory: Option<u64>,
 
     /// A field: its name and a CSS selector; NAME[]= takes all matches; ends in `::text`, `::attr(x)` or `::html`
     #[arg(short, long = "select", value_name = "NAME=SELECTOR", help_heading = "Extract")]

@@ -195,6 +195,7 @@ fn doing(flying: &Flying) -> String {
             let silent = if silence >= SILENCE { format!(", silent for {}", short(silence)) } else { String::new() };
             format!("at {}/s ({} so far{silent})", size(flying.rate), size(flying.bytes))
         }
+        Phase::Memory => format!("waiting for memory (--max-memory) for {time}"),
         Phase::Reading => format!("being parsed for {time}"),
     }
 }
