@@ -281,7 +281,6 @@ fn of_large_pages_one_is_read_at_a_time() {
     let large = page(body.as_bytes());
     let turn = extractor.large.lock().unwrap();
     thread::scope(|scope| {
-        #[expect(clippy::disallowed_methods, reason = "the scope joins it")]
         let waiting = thread::Builder::new().spawn_scoped(scope, || extractor.run(&large)).unwrap();
         assert_eq!(json!(extractor.run(&page(b"<title>s</title>")).unwrap()), json!({"x": "s"}), "a small page waits for none");
         assert!(!waiting.is_finished());

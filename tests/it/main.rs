@@ -27,5 +27,6 @@ mod record;
 mod redirect;
 mod retry;
 mod robots;
+mod seeds;
 mod talk;
 mod waits;
