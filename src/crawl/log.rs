@@ -1,5 +1,7 @@
 //! What the crawl says about single requests: what came of each target with `-v`, everything with `-vv`.
 
+use tracing::field::display;
+
 use crate::model::{Done, Failure, Outcome, Record, Ticket, redact, shown};
 
 /// A request is sent.
@@ -10,7 +12,7 @@ pub(super) fn request(ticket: &Ticket) {
 
 /// A target is not fetched.
 pub(super) fn refused(record: &Record) {
-    tracing::info!(url = record.url, kind = record.error.map(tracing::field::display), reason = record.error_message, "refused");
+    tracing::info!(url = record.url, kind = record.error.map(display), reason = record.error_message, "refused");
 }
 
 /// A failure, until it is known whether it is final.
@@ -26,7 +28,8 @@ pub(super) fn done(done: &Done) -> Option<Failed> {
     let elapsed = done.elapsed;
     match &done.outcome {
         Outcome::Row(row) => {
-            let (charset, by) = row.charset.map(|charset| (charset.name, charset.by)).unzip();
+            let charset = row.charset.map(|charset| display(charset.name));
+            let by = row.charset.map(|charset| display(charset.by));
             tracing::info!(%url, status = row.status, bytes = row.bytes, charset, by, ?elapsed, "page");
         }
         Outcome::Robots(body) => tracing::debug!(%url, bytes = body.len(), ?elapsed, "robots.txt"),

@@ -1,6 +1,5 @@
 //! A parsed page, as the extractors see it.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use scraper::{ElementRef, Html};
@@ -20,9 +19,9 @@ pub struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    /// Parses a page that was found at `url`, and drops its text.
-    pub(super) fn new(text: Cow<'_, str>, url: &'a Url, limits: Limits<'a>) -> Result<Self, Failure> {
-        Ok(Self { html: parse(&text, &limits)?, url, base: OnceCell::new(), limits })
+    /// Parses a page that was found at `url`.
+    pub(super) fn new(text: &str, url: &'a Url, limits: Limits<'a>) -> Result<Self, Failure> {
+        Ok(Self { html: parse(text, &limits)?, url, base: OnceCell::new(), limits })
     }
 
     /// All elements, in document order. (The tree's own list is in the order of creation, which misplaced tags disturb.)

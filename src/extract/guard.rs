@@ -5,7 +5,8 @@
 
 use std::cell::{Cell, OnceCell};
 
-use html5ever::tokenizer::{Token, TokenSink, TokenSinkResult};
+use html5ever::local_name;
+use html5ever::tokenizer::{Tag, Token, TokenSink, TokenSinkResult};
 use html5ever::tree_builder::{TreeBuilder, TreeBuilderOpts, TreeSink};
 use scraper::{Html, HtmlTreeSink};
 
@@ -32,6 +33,8 @@ pub(super) struct Guard<'a, 'b> {
     known: Cell<usize>,
     plumbed: Cell<usize>,
     attributes: Cell<usize>,
+    /// The attributes of `html` and `body` tags.
+    joined: Cell<usize>,
     over: OnceCell<Failure>,
 }
 
@@ -46,6 +49,7 @@ impl<'a, 'b> Guard<'a, 'b> {
             known: Cell::new(0),
             plumbed: Cell::new(0),
             attributes: Cell::new(0),
+            joined: Cell::new(0),
             over: OnceCell::new(),
         }
     }
@@ -60,6 +64,17 @@ impl<'a, 'b> Guard<'a, 'b> {
         self.check()?;
         let html = self.builder.sink.0.into_inner();
         if is_deeper(&html, self.limits.max_depth) { Err(too_deep(self.limits)) } else { Ok(html) }
+    }
+
+    /// Looks at the attributes of a tag. All that `html` and `body` tags have become those of one element.
+    fn look_at(&self, tag: &Tag) -> Result<(), Failure> {
+        let mut attributes = tag.attrs.len();
+        if attributes > 0 && matches!(tag.name, local_name!("html") | local_name!("body")) {
+            attributes += self.joined.get();
+            self.joined.set(attributes);
+        }
+        let max = self.limits.max_attributes;
+        if attributes > max { Err(too_large(format!("the page has a tag with more than {max} attributes"))) } else { Ok(()) }
     }
 
     /// Looks at what a token has done to the tree.
@@ -93,14 +108,10 @@ impl TokenSink for Guard<'_, '_> {
     type Handle = NodeId;
 
     fn process_token(&self, token: Token, line: u64) -> TokenSinkResult<NodeId> {
-        let max = self.limits.max_attributes;
-        let over = match &token {
-            _ if self.over.get().is_some() => return TokenSinkResult::Continue,
-            Token::TagToken(tag) if tag.attrs.len() > max => {
-                Err(too_large(format!("the page has a tag with more than {max} attributes")))
-            }
-            _ => Ok(()),
-        };
+        if self.over.get().is_some() {
+            return TokenSinkResult::Continue;
+        }
+        let over = if let Token::TagToken(tag) = &token { self.look_at(tag) } else { Ok(()) };
         let result = if over.is_ok() { self.builder.process_token(token, line) } else { TokenSinkResult::Continue };
         if let Err(failure) = over.and_then(|()| self.look()) {
             self.over.get_or_init(|| failure);

@@ -157,8 +157,9 @@ impl Extractor {
         }
         let limits = Limits::new(&self.settings, page.body.len(), &self.large);
         let (text, charset) = charset::decode(page);
-        let read = || -> Result<Vec<(Arc<str>, Value)>, Failure> {
-            let document = Document::new(text, &page.url, limits)?;
+        let read = move || -> Result<Vec<(Arc<str>, Value)>, Failure> {
+            let document = Document::new(&text, &page.url, limits)?;
+            drop(text);
             fields.iter().map(|field| Ok((field.name().clone(), field.read(&document)?))).collect()
         };
         read().map(|values| (Data(values), Some(charset))).map_err(|failure| Failure {

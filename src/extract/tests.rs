@@ -234,6 +234,16 @@ fn a_tag_may_have_many_attributes_but_not_any_number() {
 }
 
 #[test]
+fn attributes_that_the_parser_joins_count_as_those_of_one_tag() {
+    for name in ["html", "body"] {
+        let tags = |tags: usize| each(tags, |tag| format!("<{name}{}>", each(4000, |n| format!(" a{tag}-{n}"))));
+        assert_eq!(one("x=title", &format!("<title>t</title>{}", tags(2))), "t");
+        let failure = extractor(&["x=title"]).run(&page(tags(3).as_bytes())).unwrap_err();
+        assert_eq!(failure.message, "the page has a tag with more than 10000 attributes");
+    }
+}
+
+#[test]
 fn elements_that_the_parser_repeats_are_counted_with_their_attributes() {
     let formats = each(100, |n| format!("<b x{n}{}>", each(200, |n| format!(" a{n}"))));
     let settings = Settings { max_nodes: 100_000, max_time: Duration::from_mins(1), ..Settings::default() };
@@ -281,7 +291,6 @@ fn of_large_pages_one_is_read_at_a_time() {
     let large = page(body.as_bytes());
     let turn = extractor.large.lock().unwrap();
     thread::scope(|scope| {
-        #[expect(clippy::disallowed_methods, reason = "the scope joins it")]
         let waiting = thread::Builder::new().spawn_scoped(scope, || extractor.run(&large)).unwrap();
         assert_eq!(json!(extractor.run(&page(b"<title>s</title>")).unwrap()), json!({"x": "s"}), "a small page waits for none");
         assert!(!waiting.is_finished());

@@ -38,6 +38,7 @@ mod request;
 mod retry;
 mod robots;
 mod secrets;
+mod seeds;
 mod talk;
 mod tls;
 mod waits;

@@ -59,6 +59,9 @@ fn is_space(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | b'\x0c' | b'\r' | b' ')
 }
 
+/// A name and a value, in lower case.
+type Attribute = (Vec<u8>, Vec<u8>);
+
 /// A place in the bytes.
 struct Scan<'a> {
     bytes: &'a [u8],
@@ -116,8 +119,8 @@ impl Scan<'_> {
         Ok(encoding.map(|encoding| if encoding == X_USER_DEFINED { WINDOWS_1252 } else { encoding }))
     }
 
-    /// "Get an attribute": its name and value in lower case; `None` at the end of the tag.
-    fn attribute(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, End> {
+    /// "Get an attribute"; `None` at the end of the tag.
+    fn attribute(&mut self) -> Result<Option<Attribute>, End> {
         self.until(|byte| !is_space(byte) && byte != b'/')?;
         if self.byte()? == b'>' {
             return Ok(None);

@@ -42,6 +42,7 @@ const FILE: &str = r#"
     select = ["n=h1", 'links[]=a::attr(href)']
     timeout = 12
     max-body = "64K"
+    max-parse = "2s"
     accept = 200
     limit-by = "site"
     robots = "always"
