@@ -125,18 +125,20 @@ impl<F: FnMut(u64) -> bool> Out<F> {
     fn all(&mut self, decoder: &mut impl Read) -> io::Result<Option<Buffer>> {
         let most = usize::try_from(self.max.saturating_add(1)).unwrap_or(usize::MAX);
         let mut body = Buffer::default();
-        let mut wanted = self.first.clamp(4 << 10, 1 << 20).min(most);
+        let mut next = self.first.clamp(4 << 10, 1 << 20).min(most);
         loop {
-            // What is written takes memory, and what moves to a larger place takes it twice.
-            if !(self.may_take)(body.growing_takes(wanted).max(wanted as u64)) {
+            let capacity = if next > body.capacity() { Buffer::room_for(next, most) } else { body.capacity() };
+            // What moves to a larger place takes memory twice until it is there.
+            let moving = if capacity > body.capacity() { body.growing_takes(capacity) } else { 0 };
+            if !(self.may_take)(moving.max(next as u64)) {
                 return Ok(None);
             }
-            body.grow(wanted)?;
-            body.fill(decoder, wanted)?;
-            if body.len() < wanted || body.len() >= most {
+            body.grow(capacity)?;
+            body.fill(decoder, next)?;
+            if body.len() < next || body.len() >= most {
                 return Ok(Some(body));
             }
-            wanted = body.len().saturating_mul(2).min(most);
+            next = body.len().saturating_mul(2).min(most);
         }
     }
 }

@@ -12,6 +12,9 @@ use memmap2::MmapMut;
 /// What is no larger is the allocator's.
 const SMALL: usize = 128 << 10;
 
+/// So many times what is needed is room to grow into.
+const GROWTH: usize = 4;
+
 /// Bytes that grow.
 #[derive(Debug)]
 pub(super) enum Buffer {
@@ -45,6 +48,13 @@ impl Buffer {
             Self::Small(bytes) => bytes.capacity(),
             Self::Large(map) => map.map.len(),
         }
+    }
+
+    /// A capacity for at least `needs` bytes, and at most `most`: room to grow into costs nothing until it is written to, but where
+    /// the allocator gives it.
+    pub(super) fn room_for(needs: usize, most: usize) -> usize {
+        let twice = needs.saturating_mul(2);
+        if twice <= SMALL { twice } else { needs.saturating_mul(GROWTH) }.min(most).max(needs)
     }
 
     /// The bytes of memory that it takes.

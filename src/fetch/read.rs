@@ -121,8 +121,8 @@ impl Body {
         self.first.len() as u64 + self.joined.takes()
     }
 
-    /// The most that it takes while a piece is added, and the capacity that it has to grow to for that, if it has to: twice what it
-    /// needs, but no more than was announced and than is wanted.
+    /// The most that it takes while a piece is added, and the capacity that it has to grow to for that, if it has to:
+    /// no more than was announced and than is wanted.
     fn with(&self, chunk: &Bytes) -> (u64, Option<usize>) {
         let needs = self.len() + chunk.len();
         if self.len() == 0 {
@@ -132,7 +132,7 @@ impl Body {
             return (self.takes() + chunk.len() as u64, None);
         }
         let end = usize::try_from(self.announced.unwrap_or(u64::MAX).min(self.most)).unwrap_or(usize::MAX);
-        let capacity = needs.saturating_mul(2).min(end).max(needs);
+        let capacity = Buffer::room_for(needs, end);
         (self.joined.growing_takes(capacity) + 2 * self.first.len() as u64 + chunk.len() as u64, Some(capacity))
     }
 

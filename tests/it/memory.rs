@@ -149,12 +149,12 @@ fn a_budget_without_room_for_one_body_is_a_usage_error() {
 fn a_limit_of_the_process_lowers_the_budget_and_says_so() {
     let site = Site::of_pages();
     let script = |space: u64| format!(r#"ulimit -v {space}; exec "$0" "$@""#);
-    let run = scrape("-c 4 -").shell(&script(450_000)).stdin(site.list(20)).run().code(0);
+    let run = scrape("-c 4 -").shell(&script(700_000)).stdin(site.list(20)).run().code(0);
     assert!(run.stderr.contains("--max-memory is lowered") && run.stderr.contains("256M"), "{}", run.stderr);
     assert_eq!(run.records().len(), 20);
     site.on("/large/*", |_| raw_page(5_000_000));
     let list: String = (1..=40).map(|page| site.url(&format!("/large/{page}\n"))).collect();
-    let run = scrape("-c 20 --retries 0 --no-adapt -").shell(&script(600_000)).stdin(list).run().code(0);
+    let run = scrape("-c 20 --retries 0 --no-adapt -").shell(&script(700_000)).stdin(list).run().code(0);
     assert_eq!(run.records().len(), 40, "all of them within what is left");
     let seen = site.hits().len();
     let run = scrape("-c 4 -").shell(&script(300_000)).stdin(site.list(1)).run().code(1);

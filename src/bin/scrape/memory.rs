@@ -16,8 +16,8 @@ const EACH: u64 = 48 << 10;
 const BUFFER: u64 = 400 << 10;
 /// Address space is reserved more generously than memory is used: stacks of threads, the allocator's arenas,
 const RESERVED: u64 = 256 << 20;
-/// and room to grow for each body, twice as much as it takes.
-const GROWTH: u64 = 2;
+/// and room to grow into for each body, four times as much as it takes.
+const GROWTH: u64 = 4;
 
 /// Lowers what bodies may take to what the limits of the process let: those of its control groups, as containers have them, and that
 /// of its address space.
