@@ -39,8 +39,16 @@ fn a_line_that_is_no_url_is_a_record_that_names_its_place_and_the_list_goes_on()
     let site = Site::of_pages();
     let good = site.url("/p/1");
     let long = format!("{}{}", site.url("/p/"), "x".repeat(70_000));
-    let bad =
-        ["not a url", "ftp://127.0.0.1/x", "javascript:alert(1)", "http://[::1", "http://127.0.0.1:99999/", "http://", &long];
+    let bad = [
+        "not a url",
+        "ftp://127.0.0.1/x",
+        "javascript:alert(1)",
+        "mailto:a@b.test",
+        "http://[::1",
+        "http://127.0.0.1:99999/",
+        "http://",
+        &long,
+    ];
     let mut list = b"# first line\n".to_vec();
     for line in bad {
         list.extend([line.as_bytes(), b"\n"].concat());

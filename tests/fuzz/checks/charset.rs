@@ -1,11 +1,18 @@
 //! Any bytes as a page: who decides its charset, that nothing beyond the first kilobyte is heard, and that the text is text.
 
+use std::sync::LazyLock;
+
 use scrape::Page;
 use scrape::extract::{Extractor, Settings};
 use scrape::model::Charset;
 
 /// How far a page is looked into for a declaration.
 const START: usize = 1024;
+
+static EXTRACTOR: LazyLock<Extractor> = LazyLock::new(|| {
+    let fields = ["all=:root", "html=:root::html"].map(|field| field.parse().expect("a field")).to_vec();
+    Extractor::new(Settings { fields, ..Settings::default() }).expect("the names differ")
+});
 
 /// By the low bits of the first byte; the label after it is the rest of the byte.
 const TYPES: [&str; 4] = ["text/html", "text/html; charset=", "application/xhtml+xml", "text/plain"];
@@ -66,13 +73,11 @@ fn check_declared(content_type: &str, body: &[u8], charset: Charset) {
 }
 
 fn charset_of(content_type: &str, body: &[u8]) -> Option<Charset> {
-    let fields = vec!["all=:root".parse().expect("a field"), "html=:root::html".parse().expect("a field")];
-    let extractor = Extractor::new(Settings { fields, ..Settings::default() }).expect("the names differ");
     let url = "http://a.example/".parse().expect("a URL");
     let content_type = Some(content_type.to_owned());
     let page = Page { url, status: 200, content_type, body: body.to_vec().into(), codings: Vec::new(), asked: None };
     // That a value is text is so by its type; that it can be written and read back is not.
-    let (data, charset) = extractor.read(&page).ok()?;
+    let (data, charset) = EXTRACTOR.read(&page).ok()?;
     let json = serde_json::to_string(&data).expect("data is JSON");
     let again: serde_json::Value = serde_json::from_str(&json).expect("JSON is read back");
     assert!(data.0.iter().all(|(name, value)| &again[&**name] == value));

@@ -1,7 +1,9 @@
 //! Any page under tight limits: it is read as under the usual ones, whole, or it is refused as too large.
 
+use std::sync::LazyLock;
+
 use scrape::extract::{Extractor, Settings};
-use scrape::{ErrorKind, Page};
+use scrape::{ErrorKind, Field, Page};
 
 /// One field of each kind, and selectors that look in every direction.
 const FIELDS: [&str; 8] = [
@@ -15,6 +17,8 @@ const FIELDS: [&str; 8] = [
     "text=:root",
 ];
 
+static COMPILED: LazyLock<Vec<Field>> = LazyLock::new(|| FIELDS.iter().map(|field| field.parse().expect("a field")).collect());
+
 /// The tags that the parser treats in ways of their own, by the byte that stands for one.
 const TAGS: &str = "html head body title table tbody tr td caption colgroup select option a b i font nobr p div ul li dd h1 form \
     button svg math mi annotation-xml foreignObject desc style script template noscript textarea plaintext frameset base iframe \
@@ -24,8 +28,7 @@ const TAGS: &str = "html head body title table tbody tr td caption colgroup sele
 pub(crate) fn check(data: &[u8]) {
     let [limits, how, rest @ ..] = data else { return };
     let body = if how & 1 == 0 { rest.to_vec() } else { tags(rest) };
-    let defaults =
-        || Settings { fields: FIELDS.iter().map(|field| field.parse().expect("a field")).collect(), ..Settings::default() };
+    let defaults = || Settings { fields: COMPILED.clone(), ..Settings::default() };
     let tight = Settings {
         max_depth: 4 + usize::from(limits & 15),
         max_nodes: 20 + usize::from(limits >> 4) * 20,

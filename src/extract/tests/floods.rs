@@ -1,0 +1,223 @@
+//! Pages and selectors that are made to cost time or memory: each ends as data or as `too_large`, within its limits.
+
+use std::thread;
+
+use serde_json::json;
+
+use super::super::limits::cpu_time;
+use super::*;
+use crate::model::ErrorKind;
+
+/// What becomes of a page, and the CPU time that it took, dropping included. On the stack of a worker: 2 MiB.
+fn cost(body: &str, max_time: Duration) -> (Result<Data, Failure>, Duration) {
+    let fields = ["title=title", "a[]=:not(a):has(b i) > *", "b[]=* *::attr(href)", "c=body"];
+    let settings = Settings { max_time, ..extractor(&fields).settings };
+    let extractor = Extractor::new(settings).unwrap();
+    let page = page(body.as_bytes());
+    let run = || {
+        let start = cpu_time();
+        let result = extractor.run(&page);
+        (result, cpu_time().saturating_sub(start))
+    };
+    thread::scope(|scope| thread::Builder::new().stack_size(2 << 20).spawn_scoped(scope, run).unwrap().join().unwrap())
+}
+
+fn each(count: usize, piece: impl Fn(usize) -> String) -> String {
+    (0..count).fold(String::new(), |text, n| text + &piece(n))
+}
+
+#[test]
+fn a_flood_of_nesting_ends_at_once_as_too_large() {
+    let shallow_again = format!("{}{}", "<i>".repeat(520), "</i>".repeat(520));
+    for flood in [
+        "<div>".repeat(1_000_000),
+        "<ul><li>".repeat(100_000),
+        "<b>".repeat(200_000),
+        "<div>".repeat(30_000) + &"</p>".repeat(30_000),
+        "<table><tr><td>".repeat(20_000),
+        "<svg><g>".repeat(20_000),
+        "<template>".repeat(20_000),
+        each(50_000, |n| format!("<font a{n}><p>")),
+        shallow_again.clone(),
+        format!("{shallow_again}{}", "<p>shallow</p>".repeat(1000)),
+    ] {
+        let (result, time) = cost(&flood, Duration::from_secs(5));
+        let failure = result.expect_err(&flood[..60]);
+        assert_eq!(failure.kind, ErrorKind::TooLarge);
+        assert!(failure.message.contains("deeper than 512"), "{}: {failure}", &flood[..60]);
+        assert_eq!(failure.status, Some(200));
+        assert!(time < Duration::from_secs(2), "{}: {time:?}", &flood[..60]);
+    }
+}
+
+#[test]
+fn a_page_as_deep_as_allowed_is_read_also_by_selectors_that_look_inside() {
+    // html and body are the first two.
+    let deep = |levels: usize| format!("<title>t</title>{}<b><i>x", "<div>".repeat(levels - 4));
+    let (result, _) = cost(&deep(512), Duration::from_secs(5));
+    assert_eq!(result.unwrap().get("c"), Some(&json!("x")));
+    assert!(cost(&deep(513), Duration::from_secs(5)).0.is_err());
+}
+
+#[test]
+fn floods_that_stay_shallow_end_as_data_or_within_the_time() {
+    let attributes = each(60_000, |n| format!(" a{n}=x"));
+    let wide = "<p>x</p>".repeat(100_000);
+    for (flood, whole) in [
+        (format!("<title>t</title><p{attributes}>"), false),
+        (format!("<title>t</title>{}{}", "<div>".repeat(400), "</p>".repeat(200_000)), false),
+        (format!("<title>t</title>{}{}", "<b><i>".repeat(200), "</b></i>".repeat(20_000)), false),
+        (format!("<title>t</title>{wide}"), true),
+        (format!("<title>t</title>{}", "<table><div>".repeat(20_000)), true),
+        (format!("<title>t</title>{}", "<a><p>".repeat(50_000)), true),
+        (format!("<title>t</title><!--{}", "x".repeat(3_000_000)), true),
+        (format!("<title>t</title><a href='{}", "x".repeat(3_000_000)), true),
+        (format!("<title>{}", "t".repeat(3_000_000)), true),
+        (format!("<title>t</title>{}", "&amp;&nosuch;".repeat(200_000)), true),
+        (format!("<title>t</title>{}", "</p".repeat(100_000)), true),
+    ] {
+        let seconds = if whole { 5 } else { 1 };
+        let (result, time) = cost(&flood, Duration::from_secs(seconds));
+        let name = &flood[..40];
+        match result {
+            Ok(data) => assert!(data.get("title").unwrap().as_str().is_some_and(|title| title.starts_with('t')), "{name}"),
+            Err(failure) => {
+                assert!(!whole, "{name}: {failure}");
+                assert_eq!(failure.kind, ErrorKind::TooLarge);
+                assert!(failure.message.contains("of CPU time"), "{name}: {failure}");
+            }
+        }
+        assert!(time < Duration::from_secs(seconds + 4), "{name}: {time:?}");
+    }
+}
+
+#[test]
+fn the_time_bounds_parsing_and_matching() {
+    let rows = "<p>x</p>".repeat(40_000);
+    let fields = vec!["x=h1 ~ p".parse().unwrap()]; // without an h1 each p asks all those before it
+    let settings = Settings { fields, max_time: Duration::from_millis(400), ..Settings::default() };
+    let failure = Extractor::new(settings.clone()).unwrap().run(&page(rows.as_bytes())).unwrap_err();
+    assert_eq!(failure.kind, ErrorKind::TooLarge);
+    assert!(failure.message.contains("(400ms of CPU time), which passed while matching a selector"), "{failure}");
+    let failure =
+        Extractor::new(Settings { max_time: Duration::ZERO, ..settings }).unwrap().run(&page(rows.as_bytes())).unwrap_err();
+    assert!(failure.message.contains("which passed while parsing it"), "{failure}");
+}
+
+#[test]
+fn a_page_that_makes_the_parser_repeat_elements_is_bounded_by_its_nodes() {
+    let formats = each(400, |n| format!("<b {n}=x>"));
+    let settings = Settings { max_nodes: 50_000, ..Settings::default() };
+    let flood = format!("<p>{formats}{}", "<p>x".repeat(10_000));
+    let failure = Extractor::new(settings).unwrap().run(&page(flood.as_bytes())).unwrap_err();
+    assert!(failure.message.contains("more than 50000 nodes"), "{failure}");
+}
+
+#[test]
+fn a_match_that_walks_over_the_page_for_each_of_its_elements_is_stopped() {
+    let rows = "<i></i>".repeat(40_000);
+    for field in ["x=:root:has(b ~ i)", "x=:root:has(:nth-last-child(3))", "x=:has(~ b)", "x=b ~ i", "x=:not(:nth-child(n))"] {
+        let settings = Settings { max_time: Duration::from_millis(600), ..extractor(&[field]).settings };
+        let start = cpu_time();
+        let result = Extractor::new(settings).unwrap().run(&page(rows.as_bytes()));
+        assert!(cpu_time().saturating_sub(start) < Duration::from_secs(2), "{field}");
+        match result {
+            Ok(data) => assert_eq!(data.get("x"), Some(&Value::Null), "{field}"),
+            Err(failure) => assert!(failure.message.contains("matching a selector"), "{field}: {failure}"),
+        }
+    }
+}
+
+#[test]
+fn long_attributes_that_the_parser_repeats_are_stopped_too() {
+    let long = "long ".repeat(20_000);
+    let flood = format!("<p><b class='{long}' title='{long}'>{}", "<p>x".repeat(20_000));
+    for field in ["x=b.nosuch", "x=[title*=nosuch]", "x=[title='nosuch' i]"] {
+        let settings = Settings { max_time: Duration::from_millis(600), ..extractor(&[field]).settings };
+        let start = cpu_time();
+        let result = Extractor::new(settings).unwrap().run(&page(flood.as_bytes()));
+        assert!(cpu_time().saturating_sub(start) < Duration::from_secs(2), "{field}");
+        match result {
+            Ok(data) => assert_eq!(data.get("x"), Some(&Value::Null), "{field}"),
+            Err(failure) => assert!(failure.message.contains("matching a selector"), "{field}: {failure}"),
+        }
+    }
+}
+
+#[test]
+fn a_tag_may_have_many_attributes_but_not_any_number() {
+    let tag = |count| format!("<p>x<p{}>y", each(count, |n| format!(" a{n}=x")));
+    assert_eq!(all("x[]=p", &tag(10_000)), ["x", "y"]);
+    let failure = extractor(&["x=p"]).run(&page(tag(10_001).as_bytes())).unwrap_err();
+    assert_eq!(failure.kind, ErrorKind::TooLarge);
+    assert_eq!(failure.message, "the page has a tag with more than 10000 attributes");
+    let (result, time) = cost(&tag(60_000), Duration::from_secs(1));
+    assert_eq!(result.unwrap_err().kind, ErrorKind::TooLarge);
+    assert!(time < Duration::from_secs(3), "{time:?}");
+}
+
+#[test]
+fn attributes_that_the_parser_joins_count_as_those_of_one_tag() {
+    for name in ["html", "body"] {
+        let tags = |tags: usize| each(tags, |tag| format!("<{name}{}>", each(4000, |n| format!(" a{tag}-{n}"))));
+        assert_eq!(one("x=title", &format!("<title>t</title>{}", tags(2))), "t");
+        let failure = extractor(&["x=title"]).run(&page(tags(3).as_bytes())).unwrap_err();
+        assert_eq!(failure.message, "the page has a tag with more than 10000 attributes");
+    }
+}
+
+#[test]
+fn elements_that_the_parser_repeats_are_counted_with_their_attributes() {
+    let formats = each(100, |n| format!("<b x{n}{}>", each(200, |n| format!(" a{n}"))));
+    let settings = Settings { max_nodes: 100_000, max_time: Duration::from_mins(1), ..Settings::default() };
+    let flood = format!("<p>{formats}{}", "<p>x".repeat(10_000));
+    let failure = Extractor::new(settings).unwrap().run(&page(flood.as_bytes())).unwrap_err();
+    assert!(failure.message.contains("more than 100000 nodes"), "{failure}");
+}
+
+#[test]
+fn a_short_page_builds_no_more_than_four_nodes_a_byte() {
+    let flood = format!("<p>{}{}", each(60, |n| format!("<b {n}=x>")), "<p>x".repeat(2000));
+    let failure = extractor(&["x=p"]).run(&page(flood.as_bytes())).unwrap_err();
+    let limit = 10_000 + 4 * flood.len();
+    assert!(failure.message.contains(&format!("more than {limit} nodes")), "{failure}");
+}
+
+#[test]
+fn html_that_is_longer_than_the_page_is_bounded_while_it_is_written() {
+    let flood = format!("<p><b title='{}'>{}", "x".repeat(100_000), "<p>x".repeat(20_000));
+    for field in ["x=html::html", "x[]=b::html", "x[]=b::attr(title)"] {
+        let failure = extractor(&[field]).run(&page(flood.as_bytes())).unwrap_err();
+        assert!(failure.message.contains("longer than 67108864 bytes"), "{field}: {failure}");
+    }
+}
+
+#[test]
+fn a_list_has_a_number_of_values_or_the_page_is_refused() {
+    let rows = "<p>x".repeat(1001);
+    let settings = |max_matches| Settings { max_matches, ..extractor(&["x[]=p", "y=p"]).settings };
+    let whole = Extractor::new(settings(1001)).unwrap().run(&page(rows.as_bytes())).unwrap();
+    assert_eq!(whole.get("x").unwrap().as_array().unwrap().len(), 1001);
+    let failure = Extractor::new(settings(1000)).unwrap().run(&page(rows.as_bytes())).unwrap_err();
+    assert_eq!(failure.kind, ErrorKind::TooLarge);
+    assert!(failure.message.starts_with("a field has more than 1000 values"), "{failure}");
+    // Values without a text take memory too.
+    let empty = Settings { max_values: 10_000, ..extractor(&["x[]=br"]).settings };
+    let failure = Extractor::new(empty).unwrap().run(&page("<br>".repeat(400).as_bytes())).unwrap_err();
+    assert!(failure.message.contains("longer than 10000 bytes"), "{failure}");
+}
+
+#[test]
+fn of_large_pages_one_is_read_at_a_time() {
+    let extractor = extractor(&["x=title"]);
+    let body = format!("<title>t</title>{}", "<br>".repeat(250_000));
+    let large = page(body.as_bytes());
+    let turn = extractor.large.lock().unwrap();
+    thread::scope(|scope| {
+        let waiting = thread::Builder::new().spawn_scoped(scope, || extractor.run(&large)).unwrap();
+        assert_eq!(json!(extractor.run(&page(b"<title>s</title>")).unwrap()), json!({"x": "s"}), "a small page waits for none");
+        assert!(!waiting.is_finished());
+        drop(turn);
+        assert_eq!(json!(waiting.join().unwrap().unwrap()), json!({"x": "t"}));
+    });
+}
