@@ -14,6 +14,7 @@ mod endings;
 mod errors;
 mod extract;
 mod fair;
+mod faults;
 mod guard;
 mod harmless;
 mod harness;

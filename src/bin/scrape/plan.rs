@@ -132,8 +132,10 @@ fn proxies(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
 fn memory(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
     let fetch = &mut plan.fetch;
     fetch.min_speed = args.min_speed;
-    set(&mut fetch.max_memory, args.max_memory);
-    let (has, least) = (fetch.max_memory, Memory::least(fetch.max_body));
+    let least = Memory::least(fetch.max_body);
+    // Who asks for larger bodies means it; who says both has to mean both.
+    fetch.max_memory = args.max_memory.unwrap_or(fetch.max_memory.max(least));
+    let has = fetch.max_memory;
     if has < least {
         bail!(
             "--max-memory {} is too little for one body of --max-body {}, which may take {}: as received, decoded, and while it grows",

@@ -189,7 +189,7 @@ pub(crate) struct Args {
     /// The largest body, decoded: 500K, 10M, 1G (powers of 1000; Ki, Mi, Gi are of 1024)
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Request")]
     pub(crate) max_body: Option<u64>,
-    /// The most memory of all bodies at a time, received and decoded; who finds none waits and reads nothing meanwhile
+    /// The most memory of all bodies at a time, received and decoded, and no less than one of --max-body needs; who finds none waits
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Request")]
     pub(crate) max_memory: Option<u64>,
 

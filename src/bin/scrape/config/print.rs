@@ -10,8 +10,8 @@ use crate::args::{Opt, SECRET, Shape, Value};
 
 /// What stands for a secret.
 const HIDDEN: &str = "***";
-/// The option whose default depends on another one, so that writing it down would change what it means.
-const BY_EXTENSION: &str = "format";
+/// The options whose default depends on another one, so that writing it down would change what it means; and how.
+const DEPENDENT: [(&str, &str); 2] = [("format", "or by the output's extension"), ("max-memory", "or what max-body needs")];
 
 impl Config {
     /// The text of `--print-config`, in lines.
@@ -54,10 +54,11 @@ impl Config {
         if let Some((given, by)) = overruled {
             return format!("# {key} = {}  # {}, overruled by {by}", value(option, &given.value, secrets), given.origin);
         }
+        let on = DEPENDENT.iter().find(|(dependent, _)| dependent == key).map(|(_, on)| on);
         match (option.shape, &option.default) {
             (Shape::Switch, _) => format!("{key} = false  # default"),
             (Shape::Count, _) => format!("{key} = 0  # default"),
-            (_, Some(default)) if *key == BY_EXTENSION => format!("# {key} = {}  # or by the output's extension", text(default)),
+            (_, Some(default)) if let Some(on) = on => format!("# {key} = {}  # {on}", text(default)),
             (_, Some(default)) if self.is_excluded(option) => format!("# {key} = {}", default_value(option, default)),
             (_, Some(default)) => format!("{key} = {}  # default", default_value(option, default)),
             (Shape::One, None) => format!("# {key} = {}", option.value_name),

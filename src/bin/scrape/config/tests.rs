@@ -68,7 +68,9 @@ const FILE: &str = r#"
 
 #[test]
 fn what_is_printed_gives_the_same_settings() {
-    for (words, text) in [("", FILE), ("--append --retries 9 -v", FILE), ("--fetch-only -o x.csv -H A:b", ""), ("", "")] {
+    for (words, text) in
+        [("", FILE), ("--append --retries 9 -v", FILE), ("--fetch-only -o x.csv -H A:b", ""), ("--max-body 100M", ""), ("", "")]
+    {
         let (args, config) = read_all(words, &[("SCRAPE_BURST", "3"), ("SCRAPE_HOST_RPS", "1\n2")], text).expect("it is right");
         let printed = config.lines().join("\n");
         let (again, same) = read_all("", &[], &printed).unwrap_or_else(|error| panic!("{error:?} in:\n{printed}"));
