@@ -14,7 +14,7 @@ use super::limits::{Limits, too_large};
 use crate::model::Failure;
 
 /// How many tokens pass between two looks at the clock.
-const TOKENS: u32 = 64;
+const TOKENS: u32 = 256;
 
 /// How many nodes are built between two looks at their depth. Nesting grows node by node, so it grows by no more than that.
 const NODES: usize = 16;
@@ -79,6 +79,11 @@ impl<'a, 'b> Guard<'a, 'b> {
 
     /// Looks at what a token has done to the tree.
     fn look(&self) -> Result<(), Failure> {
+        self.tokens.set(self.tokens.get() + 1);
+        if self.tokens.get() == TOKENS {
+            self.tokens.set(0);
+            self.limits.check_time("parsing it")?;
+        }
         let html = self.builder.sink.0.borrow();
         let nodes = html.tree.nodes().len();
         let new = nodes - self.known.replace(nodes);
@@ -95,11 +100,6 @@ impl<'a, 'b> Guard<'a, 'b> {
                 return Err(too_deep(self.limits));
             }
         }
-        self.tokens.set(self.tokens.get() + 1);
-        if self.tokens.get() == TOKENS {
-            self.tokens.set(0);
-            self.limits.check_time("parsing it")?;
-        }
         Ok(())
     }
 }
@@ -107,6 +107,7 @@ impl<'a, 'b> Guard<'a, 'b> {
 impl TokenSink for Guard<'_, '_> {
     type Handle = NodeId;
 
+    #[inline]
     fn process_token(&self, token: Token, line: u64) -> TokenSinkResult<NodeId> {
         if self.over.get().is_some() {
             return TokenSinkResult::Continue;
