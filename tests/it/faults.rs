@@ -39,7 +39,7 @@ const FAULTS: &str = "\
 32 | headers without end | a_head_without_end_fails_at_once a_head_beyond_the_caps_is_too_large_and_one_of_hundreds_of_lines_is_not
 33 | extensions and trailers of chunks without end | floods_around_chunks_end_at_a_cap
 34 | a title of megabytes | a_title_of_megabytes_is_not_cut_silently
-35 | a selector that matches half a million nodes | ?
+35 | a selector that matches half a million nodes | half_a_million_matches_are_a_list_and_one_more_is_a_failure
 36 | an end amid the header | a_head_that_is_cut_short_is_tried_again
 37 | an end amid the body | a_body_that_is_cut_short_is_never_a_page
 38 | a reset of a body that ends with its connection | a_body_that_is_cut_short_is_never_a_page
@@ -73,27 +73,27 @@ const FAULTS: &str = "\
 66 | 300 without a Location | a_choice_without_a_target_and_a_redirect_without_one_are_what_the_status_says
 67 | cookies on the way | a_cookie_that_is_set_on_the_way_goes_nowhere without_being_asked_no_cookie_is_kept_for_a_hop_or_another_target a_jar_sends_them_back_and_holds_them_at_the_end
 68 | rates and robots.txt of each hop | the_rate_is_never_exceeded_in_any_window_retries_and_redirects_included one_bucket_a_host_holds_every_request_to_it_wherever_it_came_from where_a_redirect_leads_has_to_be_allowed_too
-69 | a million nested elements | whatever_a_page_is_made_of_the_run_ends_in_time_and_within_300_mib_and_the_next_page_is_right
-70 | sixty thousand attributes | whatever_a_page_is_made_of_the_run_ends_in_time_and_within_300_mib_and_the_next_page_is_right
-71 | tags that make a parser search | whatever_a_page_is_made_of_the_run_ends_in_time_and_within_300_mib_and_the_next_page_is_right
-72 | a title, a comment, an attribute without end | a_page_of_unfinished_things_is_a_page
-73 | bytes that are no UTF-8 | ?
-74 | one charset here and another there | ?
-75 | UTF-16 | ?
-76 | NUL | ?
+69 | a million nested elements | a_page_made_to_stall_the_parser_does_not_stall_the_others memory_does_not_grow_with_markup_that_is_made_for_it a_flood_of_nesting_ends_at_once_as_too_large whatever_a_page_is_made_of_the_run_ends_in_time_and_within_300_mib_and_the_next_page_is_right
+70 | sixty thousand attributes | a_tag_may_have_many_attributes_but_not_any_number memory_does_not_grow_with_markup_that_is_made_for_it whatever_a_page_is_made_of_the_run_ends_in_time_and_within_300_mib_and_the_next_page_is_right
+71 | tags that make a parser search | floods_that_stay_shallow_end_as_data_or_within_the_time memory_does_not_grow_with_markup_that_is_made_for_it whatever_a_page_is_made_of_the_run_ends_in_time_and_within_300_mib_and_the_next_page_is_right
+72 | a title, a comment, an attribute without end | a_page_of_unfinished_things_is_a_page floods_that_stay_shallow_end_as_data_or_within_the_time
+73 | bytes that are no UTF-8 | a_page_in_another_charset_is_read_as_it_was_meant
+74 | one charset here and another there | a_page_in_another_charset_is_read_as_it_was_meant
+75 | UTF-16 | a_page_in_another_charset_is_read_as_it_was_meant
+76 | NUL | no_nul_is_written_to_a_table_and_json_has_it_escaped
 77 | a picture for a page | what_is_no_markup_has_all_fields_without_values
-78 | nothing at all, with 200 | ?
-79 | escapes for a terminal in a title | nothing_that_a_server_or_a_list_says_reaches_the_terminal_raw
+78 | nothing at all, with 200 | without_a_selector_the_title_is_extracted_and_null_where_there_is_none
+79 | escapes for a terminal in a title | nothing_that_a_server_or_a_list_says_reaches_the_terminal_raw every_hostile_character_reads_back_as_itself
 80 | a title that looks like a record | a_record_is_one_line_whatever_the_page_says json_logs_are_an_object_a_line
 81 | a title that is a formula | formulas_are_data_only_when_that_is_asked_for
-82 | characters beyond the common plane | ?
-83 | entities in entities | ?
+82 | characters beyond the common plane | a_record_is_one_line_whatever_the_page_says
+83 | entities in entities | floods_that_stay_shallow_end_as_data_or_within_the_time
 84 | lines that are no URLs | a_line_that_is_no_url_is_a_record_that_names_its_place_and_the_list_goes_on
-85 | a mark, carriage returns, blanks, comments | a_list_may_have_a_mark_carriage_returns_blanks_comments_and_no_last_newline
-86 | a line that is no UTF-8 | ?
-87 | a line of megabytes, millions of lines | memory_does_not_grow_with_the_list ?
+85 | a mark, carriage returns, blanks, comments | a_list_may_have_a_mark_carriage_returns_blanks_comments_and_no_last_newline a_list_in_utf_16_breaks_the_run_and_is_told_what_to_do
+86 | a line that is no UTF-8 | a_line_that_is_no_url_is_a_record_that_names_its_place_and_the_list_goes_on
+87 | a line of megabytes, millions of lines | a_line_of_megabytes_is_a_record_that_shows_its_beginning memory_does_not_grow_with_the_list
 88 | URLs that are listed again | repeated_urls_are_fetched_each_time_unless_they_are_to_be_unique the_same_url_with_another_body_is_no_repetition
-89 | names in other scripts, users, fragments, blanks, dots | the_url_is_sent_as_the_standard_writes_it_and_without_its_fragment a_secret_in_the_input_is_used_and_not_shown
+89 | names in other scripts, users, fragments, blanks, dots | the_url_is_sent_as_the_standard_writes_it_and_without_its_fragment a_url_is_what_the_url_standard_makes_of_it a_secret_in_the_input_is_used_and_not_shown
 90 | a list that never ends | records_stream_while_stdin_is_still_open
 91 | a reader that goes away | a_reader_that_goes_away_ends_the_run_quietly a_reader_that_goes_away_is_noticed_while_a_page_is_slow
 92 | a full disk | a_full_disk_ends_the_run_and_says_so a_disk_that_fills_up_leaves_whole_records whichever_write_fails_the_file_holds_whole_records_and_exactly_the_observed_ones

@@ -1,7 +1,10 @@
 //! How many requests may start per second, learned from refusals.
 
+mod fall;
+
 use std::time::{Duration, Instant};
 
+pub(super) use self::fall::Fall;
 use super::EPOCH;
 use super::trial::Trial;
 
@@ -12,8 +15,6 @@ const FALL: std::ops::RangeInclusive<f64> = 0.5..=0.92;
 /// The first of the growing steps up, and the bounds of the last one, as shares of the rate.
 const STEP: f64 = 0.02;
 const TOPS: std::ops::RangeInclusive<f64> = 0.001..=0.08;
-/// The largest step where a refusal costs a second; less, where it costs more.
-const DEAR: f64 = 0.0025;
 /// How much of the way back to where it fell from one epoch makes up for, and at most, as a share of the rate.
 const RETURN: f64 = 0.3;
 const LONGEST_RETURN: f64 = 0.2;
@@ -21,13 +22,8 @@ const LONGEST_RETURN: f64 = 0.2;
 const LATENESS: Duration = Duration::from_millis(2);
 /// After as many answers in a row the rate is right.
 const CLEAN: u32 = 50;
-/// After how many seconds it is no more the same trouble that comes again.
-const CYCLE: f64 = 12.0;
 /// How many seconds of answers the long run has.
 const MEMORY: f64 = 60.0;
-/// Without an answer for as long, and with as many refusals, the server is shut.
-const IN_A_ROW: u32 = 8;
-const LOCKED: Duration = Duration::from_secs(5);
 /// Epochs in which the rate was not what limited, after which it is forgotten.
 const UNUSED: u32 = 10;
 
@@ -72,19 +68,6 @@ enum Search {
     Doubled,
     /// About right.
     Over,
-}
-
-/// Why it falls.
-#[derive(Debug)]
-pub(super) struct Fall {
-    /// Answers in the last epoch.
-    pub(super) answered: u32,
-    /// The share of the last epochs' results that were refused.
-    pub(super) share: f64,
-    /// Requests were refused when others were in flight, more than when they were answered.
-    pub(super) is_crowded: bool,
-    /// The seconds for which it asked to be left alone.
-    pub(super) held: f64,
 }
 
 impl Pacing {
@@ -218,86 +201,6 @@ impl Pacing {
             self.search = Search::Lost;
             share
         })
-    }
-
-    /// Lowers it.
-    pub(super) fn fall(&mut self, fall: &Fall, now: Instant) {
-        self.measure(fall.answered, now);
-        let before = self.rate;
-        let shut = now.saturating_duration_since(self.answered_at);
-        self.lock(shut, fall.answered == 0);
-        self.rate = self.lowered(fall, shut, now);
-        if fall.held > 0.0 {
-            self.rate = self.cheaper(before, fall.held, now);
-            self.ceiling = (before * self.rate).sqrt();
-            self.top = (DEAR / fall.held).min(*TOPS.end());
-            self.search = Search::Over;
-        } else if self.search == Search::Doubled {
-            self.ceiling = before * (1.0 - fall.share).max(0.5);
-        } else if fall.share < 0.5 {
-            self.ceiling = (before * (1.0 - fall.share)).max(self.rate);
-        } else if fall.answered == 0 {
-            self.ceiling = self.ceiling.min(self.goodput).max(self.rate);
-        }
-        self.step = STEP.min(self.top);
-        if self.search == Search::Doubled {
-            self.search = Search::Over;
-        }
-        if self.search == Search::Over {
-            self.trial.get_or_insert(Trial::new(self.rate));
-        }
-        self.fallen_at = now;
-        self.since = 0;
-        self.spare = Duration::ZERO;
-        self.unused = 0;
-        self.clean = 0;
-    }
-
-    /// The rate after a fall, of a host that has answered nothing for `shut`.
-    fn lowered(&self, fall: &Fall, shut: Duration, now: Instant) -> f64 {
-        let left = match self.search {
-            Search::Lost => *FALL.start(),
-            _ if fall.is_crowded => (1.05 * (1.0 - fall.share)).clamp(*FALL.start(), 1.0),
-            _ => (0.97 * (1.0 - fall.share)).clamp(*FALL.start(), *FALL.end()),
-        };
-        // A server that counts by some seconds refuses at their end only: what it bears is what it answered since the last time.
-        let secs = now.saturating_duration_since(self.fallen_at).as_secs_f64();
-        let is_lasting = !fall.is_crowded && self.search == Search::Over && (EPOCH.as_secs_f64()..CYCLE).contains(&secs);
-        let most = if is_lasting { 0.95 * f64::from(self.since) / secs } else { f64::INFINITY };
-        // Where nothing at all is answered, its share says nothing about the right rate: the long run does.
-        let least = match self.search {
-            Search::Lost => self.goodput / 8.0,
-            _ if fall.answered > 0 => 0.0,
-            _ if shut < 3 * EPOCH || shut.as_secs_f64() * self.goodput < 6.0 => self.goodput * 0.85,
-            _ => self.goodput / 8.0,
-        };
-        let lowered = (self.rate * left).min(most.max(self.rate * FALL.start()));
-        lowered.max(least.min(self.rate)).max(*RATES.start())
-    }
-
-    /// The rate after a fall from another one, of a host that asks for so many seconds with each refusal: a little less where that
-    /// comes after long, else somewhere between what it was asked for and what it had time to answer.
-    fn cheaper(&self, before: f64, held: f64, now: Instant) -> f64 {
-        let secs = now.saturating_duration_since(self.fallen_at).as_secs_f64();
-        let is_soon = secs < 4.0 * held + 3.0;
-        let between = (before * f64::from(self.since) / secs.max(held)).sqrt();
-        let lowered = if is_soon { between } else { f64::INFINITY };
-        lowered.clamp(before * FALL.start(), before * FALL.end()).max(*RATES.start())
-    }
-
-    /// Notes whether the server is shut.
-    fn lock(&mut self, shut: Duration, is_silent: bool) {
-        let is_missed = self.search == Search::Over && shut >= EPOCH && shut.as_secs_f64() * self.goodput >= 5.0;
-        let was_locked = self.is_locked();
-        let is_locked = is_silent && self.refused >= IN_A_ROW && (shut >= LOCKED || is_missed);
-        self.locked = if is_locked { shut } else { Duration::ZERO };
-        // A server that shuts counts by the minute: what it bears shows only in minutes.
-        self.top = match (was_locked, self.is_locked()) {
-            (false, true) => self.top / 6.0,
-            (_, false) => self.top * 1.5,
-            (true, true) => self.top,
-        }
-        .clamp(*TOPS.start(), *TOPS.end());
     }
 
     /// Whether it was the rate that limited an epoch of so many seconds.
