@@ -207,7 +207,7 @@ mod tests {
                 let result = read(&shop, &ticket, Page { body, ..nothing.clone() }, Held::default()).await;
                 match result {
                     Ok(outcome) => {
-                        assert!(!broken && matches!(outcome, Outcome::Row(row) if row.data.get("x").unwrap() == "fine"))
+                        assert!(!broken && matches!(outcome, Outcome::Row(row) if row.data.get("x").unwrap() == "fine"));
                     }
                     Err(failure) => {
                         assert!(broken && failure.kind == ErrorKind::Internal, "{failure}");

@@ -23,6 +23,8 @@ pub struct Summary {
     pub failed: u64,
     /// Targets that were not to be fetched: repeated, or done in an earlier run.
     pub skipped: u64,
+    /// Lines of the input that are blank or comments, and so no targets.
+    pub passed_over: u64,
     /// Targets that were read and have no record, because the run was stopped first.
     pub left: u64,
     /// The failed records by kind.

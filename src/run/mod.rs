@@ -120,7 +120,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let line = Line { targets, total: opened.total, records, fetch, extract, max_body, stop: stop.clone(), ledger };
     let mut crawled = crawl(settings, line, |news| pass_on(&observe, news), gone).await;
     // A source that has ended says how; one that still waits for input is left alone.
-    let input = if crawled.input_complete { source.ended().await } else { Ok(()) };
+    let input = if crawled.input_complete { source.ended().await } else { Ok(0) };
     crawled.input_complete &= input.is_ok();
     let complete = crawled.ended == Ended::Finished && input.is_ok();
     let too_late = too_late(crawled.is_blocked, stop.clone(), deadline, grace);
@@ -132,6 +132,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
         never = attend(&observe, &mut patience, output_ends(), written) => match never {},
     };
     let mut summary = sum_up(tally, crawled, began.elapsed());
+    summary.passed_over = *input.as_ref().unwrap_or(&0);
     if summary.ended == Ended::Finished && summary.left > 0 {
         // The crawl was done, but its last records did not get out.
         summary.ended = match written {
@@ -142,7 +143,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     }
     // The right-most error is the one that matters: it ended what stands left of it.
     match written.map_err(Cause::Output).and(parked).and(input) {
-        Ok(()) => Ok(summary),
+        Ok(_) => Ok(summary),
         Err(cause) => {
             summary.ended = Ended::Broken;
             Err(Error { cause, summary: Some(Box::new(summary)) })

@@ -19,14 +19,14 @@ pub(super) struct Opened {
 /// The thread that reads targets.
 pub(super) struct Source {
     opened: Option<oneshot::Receiver<Result<Opened, source::Error>>>,
-    ended: oneshot::Receiver<Result<(), source::Error>>,
+    ended: oneshot::Receiver<Result<u64, source::Error>>,
 }
 
 pub(super) fn start_source(settings: source::Settings, targets: mpsc::Sender<Read>) -> io::Result<Source> {
     let (tell_opened, opened) = oneshot::channel();
     let (tell_ended, ended) = oneshot::channel();
     let read = move || {
-        let reader = match source::open(settings) {
+        let mut reader = match source::open(settings) {
             Ok(reader) => reader,
             Err(error) => return drop(tell_opened.send(Err(error))),
         };
@@ -35,7 +35,7 @@ pub(super) fn start_source(settings: source::Settings, targets: mpsc::Sender<Rea
             return; // the run was stopped while the input had nothing to say
         }
         let mut outcome = Ok(());
-        for read in reader {
+        for read in &mut reader {
             match read {
                 Ok(read) => {
                     if targets.blocking_send(read).is_err() {
@@ -49,7 +49,7 @@ pub(super) fn start_source(settings: source::Settings, targets: mpsc::Sender<Rea
             }
         }
         // Told before the channel closes; with nobody left to hear it there is nobody to tell.
-        let _ = tell_ended.send(outcome);
+        let _ = tell_ended.send(outcome.map(|()| reader.passed_over()));
         drop(targets);
     };
     start_thread("source", read)?;
@@ -62,7 +62,8 @@ impl Source {
         Ok(opened.await.map_err(|_| Cause::Bug("source"))??)
     }
 
-    pub(super) async fn ended(self) -> Result<(), Cause> {
+    /// How many lines were passed over.
+    pub(super) async fn ended(self) -> Result<u64, Cause> {
         self.ended.await.map_err(|_| Cause::Bug("source"))?.map_err(Cause::Input)
     }
 }

@@ -29,19 +29,21 @@ struct Objects(Lines);
 impl Source for Objects {
     fn next(&mut self) -> Result<Option<Row>, Error> {
         let Self(lines) = self;
-        while lines.advance()? {
-            if !is_blank(lines.bytes()) {
-                let Line { url, input, request } = match lines.text() {
-                    Ok(text) => read(text),
-                    Err(Bad { shown, why }) => {
-                        let shown = without_secrets(&shown).to_owned();
-                        Line { url: Err(Bad { shown, why }), input: None, request: None }
-                    }
-                };
-                return Ok(Some(Row { place: lines.place(lines.number()), url, input, request }));
-            }
+        if !lines.advance_past(is_blank)? {
+            return Ok(None);
         }
-        Ok(None)
+        let Line { url, input, request } = match lines.text() {
+            Ok(text) => read(text),
+            Err(Bad { shown, why }) => {
+                let shown = without_secrets(&shown).to_owned();
+                Line { url: Err(Bad { shown, why }), input: None, request: None }
+            }
+        };
+        Ok(Some(Row { place: lines.place(lines.number()), url, input, request }))
+    }
+
+    fn passed_over(&self) -> u64 {
+        self.0.passed_over()
     }
 
     fn is_ready(&mut self) -> bool {

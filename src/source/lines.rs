@@ -18,6 +18,7 @@ pub(super) struct Lines {
     from: BufReader<Box<dyn Read + Send>>,
     cap: usize,
     number: u64,
+    passed_over: u64,
     bytes: Vec<u8>,
     cut: bool,
 }
@@ -25,7 +26,7 @@ pub(super) struct Lines {
 impl Lines {
     /// Lines of at most `cap` bytes; of a longer one the rest is read and forgotten.
     pub(super) fn new(name: String, from: Box<dyn Read + Send>, cap: usize) -> Self {
-        Self { name, from: BufReader::with_capacity(BUFFER, from), cap, number: 0, bytes: Vec::new(), cut: false }
+        Self { name, from: BufReader::with_capacity(BUFFER, from), cap, number: 0, passed_over: 0, bytes: Vec::new(), cut: false }
     }
 
     /// Goes to the next line as soon as its newline has arrived; false at the end.
@@ -60,6 +61,17 @@ impl Lines {
         Ok(any)
     }
 
+    /// The same, to the next line that is not to be skipped.
+    pub(super) fn advance_past(&mut self, skip: impl Fn(&[u8]) -> bool) -> Result<bool, Error> {
+        while self.advance()? {
+            if !skip(&self.bytes) {
+                return Ok(true);
+            }
+            self.passed_over += 1;
+        }
+        Ok(false)
+    }
+
     /// Makes sure that there are bytes in the buffer, but at the end.
     fn fill(&mut self) -> Result<(), Error> {
         loop {
@@ -79,8 +91,14 @@ impl Lines {
             }
             self.from.consume(end + 1);
             self.number += 1;
+            self.passed_over += 1;
         }
         false
+    }
+
+    /// Lines that were skipped so far.
+    pub(super) const fn passed_over(&self) -> u64 {
+        self.passed_over
     }
 
     /// The line at hand without its newline, up to the cap.

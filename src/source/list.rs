@@ -20,13 +20,15 @@ struct List(Lines);
 impl Source for List {
     fn next(&mut self) -> Result<Option<Row>, Error> {
         let Self(lines) = self;
-        while lines.advance()? {
-            if !is_skipped(lines.bytes()) {
-                let url = lines.text().map(str::to_owned);
-                return Ok(Some(Row { place: lines.place(lines.number()), url, input: None, request: None }));
-            }
+        if !lines.advance_past(is_skipped)? {
+            return Ok(None);
         }
-        Ok(None)
+        let url = lines.text().map(str::to_owned);
+        Ok(Some(Row { place: lines.place(lines.number()), url, input: None, request: None }))
+    }
+
+    fn passed_over(&self) -> u64 {
+        self.0.passed_over()
     }
 
     fn is_ready(&mut self) -> bool {

@@ -164,6 +164,11 @@ trait Source: Send {
     /// Whether a whole row lies in the buffer, so that `next` need not ask the input for it.
     fn is_ready(&mut self) -> bool;
 
+    /// Lines so far that are blank or comments.
+    fn passed_over(&self) -> u64 {
+        0
+    }
+
     /// The names of what every row carries besides the URL, where that is known beforehand.
     fn columns(&self) -> Vec<Arc<str>> {
         Vec::new()

@@ -31,6 +31,7 @@ pub struct Reader {
     free_input: bool,
     total: Option<u64>,
     https_only: bool,
+    passed_over: u64,
 }
 
 impl Reader {
@@ -38,12 +39,18 @@ impl Reader {
         let mut known = HashSet::new();
         let columns = inputs.iter().flat_map(|input| input.source.columns()).filter(|name| known.insert(name.clone())).collect();
         let seen = unique.then(Seen::default);
-        Self { inputs, batch: None, index: 0, left: limit, seen, columns, free_input, total, https_only: false }
+        Self { inputs, batch: None, index: 0, left: limit, seen, columns, free_input, total, https_only: false, passed_over: 0 }
     }
 
     /// The same, in which a URL with `http` is no usable one.
     pub(super) fn https_only(self) -> Self {
         Self { https_only: true, ..self }
+    }
+
+    /// Lines of lists and of JSONL that were passed over so far, because they are blank or comments.
+    #[must_use]
+    pub fn passed_over(&self) -> u64 {
+        self.passed_over + self.inputs.front().map_or(0, |input| input.source.passed_over())
     }
 
     /// The names under which tables carry their other columns, in order of first appearance over all inputs; and whether
@@ -75,7 +82,10 @@ impl Reader {
             }
             match input.source.next() {
                 Ok(Some(row)) => self.batch = Some(Ok(Batch::new(row, input.glob))),
-                Ok(None) => drop(self.inputs.pop_front()),
+                Ok(None) => {
+                    self.passed_over += input.source.passed_over();
+                    drop(self.inputs.pop_front());
+                }
                 Err(error) => {
                     self.inputs.clear();
                     self.batch = Some(Err(error));

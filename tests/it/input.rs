@@ -32,6 +32,7 @@ fn a_list_may_have_a_mark_carriage_returns_blanks_comments_and_no_last_newline()
     assert_eq!(urls_in_order(&run), [one, two, three]);
     assert_eq!(sorted_paths(&site), ["/p/1", "/p/2", "/p/3"]);
     assert_eq!(run.summary().total, 3);
+    assert!(run.stderr.contains("\n5 lines are blank or comments\n"), "{}", run.stderr);
 }
 
 #[test]

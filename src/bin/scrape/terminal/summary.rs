@@ -20,6 +20,7 @@ pub(super) fn text(summary: &Summary, colour: bool) -> String {
         lines.push(format!("{} {}", paint("failed:", Paint::Red, colour), failures(summary)));
     }
     lines.extend(slowed(summary));
+    lines.extend(passed_over(summary));
     lines.extend(left(summary));
     lines.extend(partial(summary));
     lines.push(summary.identity());
@@ -46,7 +47,7 @@ pub(super) fn json(summary: &Summary, now: SystemTime) -> String {
         &summary.identity(),
         now,
         json!({
-            "read": read, "ok": ok, "failed": failed, "skipped": skipped, "left": left, "kinds": kinds, "statuses": statuses, "bytes": bytes,
+            "read": read, "ok": ok, "failed": failed, "skipped": skipped, "passed_over": summary.passed_over, "left": left, "kinds": kinds, "statuses": statuses, "bytes": bytes,
             "requests": requests, "robots": robots, "retries": retries, "slowed": slowed, "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), "ended": ended,
             "input_complete": input_complete, "partial": summary.partial.as_ref().map(|path| path.display().to_string()),
         }),
@@ -110,6 +111,12 @@ fn pace_of(host: &Slowed) -> String {
     let pace: Vec<_> = rate.into_iter().chain(in_flight).collect();
     let pace = if pace.is_empty() { "full speed again".to_owned() } else { format!("to {}", pace.join(" and ")) };
     format!("{} {pace} ({})", Clean(&host.host), host.why)
+}
+
+/// The lines that are no targets.
+fn passed_over(summary: &Summary) -> Option<String> {
+    let lines = || counted(summary.passed_over, "line is blank or a comment", "lines are blank or comments");
+    (summary.passed_over > 0).then(lines)
 }
 
 /// What the run did not get to.
