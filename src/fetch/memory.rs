@@ -11,8 +11,11 @@ use tokio::sync::oneshot;
 
 use crate::policy::{Room, robots};
 
-/// The most that a connection reads ahead of who reads its body: hyper's largest buffer, and the chunk that it came from.
-pub(super) const READ_AHEAD: u64 = 2 * (8192 + 4096 * 100);
+/// The largest buffer that the HTTP client reads into, one a connection: nobody can tell it to take less.
+const BUFFER: u64 = 8192 + 4096 * 100;
+
+/// The most that a connection reads ahead of who reads its body: that buffer, and the chunk that came from it.
+pub(super) const READ_AHEAD: u64 = 2 * BUFFER;
 
 /// What each worker has to itself, if that is little of all.
 const APART: u64 = 64 << 10;
@@ -39,13 +42,16 @@ struct State {
 
 impl Memory {
     /// A bound of `total` bytes for so many workers, none of whose bodies is larger than `max_body`; [`least`](Self::least) bytes if
-    /// that is more.
+    /// that is more. What their connections read ahead is part of it, as far as that leaves room for bodies: hardly ever do a thousand
+    /// large ones come fast at a time.
     #[must_use]
     pub fn new(total: u64, max_body: u64, workers: usize) -> Self {
         let most = Self::least(max_body);
         let total = total.max(most);
         let workers = (workers as u64).max(1);
         let apart = APART.min((total - most) / 2 / workers);
+        let ahead = workers.saturating_mul(BUFFER).min(total / 2);
+        let total = (total - ahead).max(most + 2 * apart * workers);
         let room = Room::new(total - apart * workers, most);
         let state = Mutex::new(State { room, waiting: HashMap::new() });
         Self(Arc::new(Shared { apart, most, next: AtomicU64::new(0), state }))
