@@ -13,7 +13,7 @@ use selectors::matching::{
 
 use super::limits::Limits;
 use super::selector::{Compiled, Wanted, compile};
-use super::step::{Step, in_time};
+use super::step::{Step, Steps, in_time};
 use super::{Document, Extract, Kind};
 use crate::model::Failure;
 
@@ -35,7 +35,7 @@ impl Extract for Css {
             for element in document.elements() {
                 steps.step();
                 if self.matches(&Step { element, steps }, &mut caches)
-                    && let Some(value) = self.value(element, document)?
+                    && let Some(value) = self.value(element, document, steps)?
                 {
                     let bytes = value.len();
                     values.push(value);
@@ -64,13 +64,13 @@ impl Css {
     }
 
     /// What is taken from an element that matches; `None` where it lacks the attribute.
-    fn value(&self, element: ElementRef<'_>, document: &Document<'_>) -> Result<Option<String>, Failure> {
+    fn value(&self, element: ElementRef<'_>, document: &Document<'_>, steps: &Steps<'_, '_>) -> Result<Option<String>, Failure> {
         Ok(match &self.0.wanted {
-            Wanted::Text => Some(text(element)),
+            Wanted::Text => Some(text(element, steps)),
             Wanted::Html => Some(html(element, &document.limits)?),
             Wanted::Attribute { name, link } => {
                 let found = element.value().attrs.iter().find(|(own, _)| is_named(own, name));
-                found.map(|(_, value)| if *link { document.absolute(value) } else { value.to_string() })
+                found.map(|(_, value)| if *link { document.absolute(value, steps) } else { value.to_string() })
             }
         })
     }
@@ -116,9 +116,10 @@ impl Write for Capped {
 
 /// The text in an element, its white space made single blanks. Scripts and style sheets in it are left out; they hold
 /// nothing but text, so a text's parent tells.
-fn text(element: ElementRef<'_>) -> String {
+fn text(element: ElementRef<'_>, steps: &Steps<'_, '_>) -> String {
     let mut words = Words::default();
     for node in element.descendants() {
+        steps.step();
         let Node::Text(text) = node.value() else { continue };
         let parent = node.parent().filter(|parent| *parent != *element).and_then(ElementRef::wrap);
         if !parent.is_some_and(|parent| matches!(parent.value().name(), "script" | "style")) {

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::limits::Limits;
 use super::parse::parse;
+use super::step::Steps;
 use crate::model::Failure;
 
 /// A parsed page. It lives within one call of [`Extractor::run`](super::Extractor::run) and never leaves its thread.
@@ -30,8 +31,9 @@ impl<'a> Document<'a> {
     }
 
     /// A link made absolute; what cannot be joined stays as it is.
-    pub(super) fn absolute(&self, link: &str) -> String {
+    pub(super) fn absolute(&self, link: &str, steps: &Steps<'_, '_>) -> String {
         let base = self.base.get_or_init(|| self.find_base());
+        steps.read(base.as_str().len()); // each link is joined to a copy of it
         base.join(link.trim_ascii()).map_or_else(|_| link.to_owned(), String::from)
     }
 

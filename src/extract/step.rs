@@ -39,7 +39,7 @@ impl Steps<'_, '_> {
     }
 
     /// Counts the reading of so many bytes as steps.
-    fn read(&self, bytes: usize) {
+    pub(super) fn read(&self, bytes: usize) {
         self.made.set(self.made.get() + 1 + bytes / STEP);
         if self.made.get() >= STRIDE {
             self.made.set(0);

@@ -17,9 +17,13 @@ const ZSTD_WINDOW_LOG: u32 = 23;
 
 /// The codings of a response, in the order in which they were applied.
 pub(super) fn codings(headers: &HeaderMap) -> Vec<String> {
-    let values = headers.get_all(header::CONTENT_ENCODING).into_iter().filter_map(|value| value.to_str().ok());
-    let names = values.flat_map(|value| value.split(',')).map(|name| name.trim().to_ascii_lowercase());
-    names.filter(|name| !name.is_empty() && name != "identity").collect()
+    let mut codings = Vec::new();
+    for value in headers.get_all(header::CONTENT_ENCODING) {
+        // A name that is no text is an unknown one.
+        let names = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+        codings.extend(names.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "identity").map(str::to_owned));
+    }
+    codings
 }
 
 /// Undoes a page's content codings in place. Plain computation, of at most as many bytes as the cap holds.
@@ -43,11 +47,14 @@ pub fn decode_within(page: &mut Page, cap: Cap, held: &mut Held) -> Result<bool,
     // Who has all it can need does not come back, and what was received takes no more memory than it must.
     let again = (!held.is_all()).then(|| (page.body.clone(), page.codings.clone()));
     let received = again.as_ref().map_or(0, |(body, _)| body.len() as u64);
+    let mut is_first = true;
     while let Some(coding) = page.codings.pop() {
         if page.body.is_empty() {
             continue; // an empty body is empty in every coding
         }
-        let taken = (page.body.len() as u64).max(received);
+        // What was received is kept for another time, beside what has come of it so far.
+        let taken = if is_first { page.body.len() as u64 } else { received + page.body.len() as u64 };
+        is_first = false;
         match (undo(&coding, &page.body, cap.bytes(), |more| held.try_hold(taken.saturating_add(more))), cap) {
             (Ok(None), _) => {
                 (page.body, page.codings) = again.unwrap_or_default();

@@ -143,6 +143,11 @@ impl Sites {
 impl Site {
     fn insert(&mut self, cookie: &RawCookie<'static>, url: &Url) {
         let Ok(cookie) = cookie_store::Cookie::try_from_raw_cookie(cookie, url) else { return };
+        // What is not encrypted anybody on the way can set: it leaves alone what was set for encrypted requests only.
+        let hides = |own: &cookie_store::Cookie<'_>| own.secure() == Some(true) && own.name() == cookie.name();
+        if url.scheme() != "https" && self.store.iter_any().any(hides) {
+            return;
+        }
         let key = Key::of(&cookie);
         match self.store.insert(cookie.into_owned(), url) {
             Ok(StoreAction::Inserted | StoreAction::UpdatedExisting) => {
@@ -206,7 +211,14 @@ fn is_acceptable(cookie: &RawCookie<'_>, url: &Url) -> bool {
         }
         _ => false,
     };
-    !name.is_empty() && length <= LONGEST && may_be_secure && keeps_prefix && is_clean(name) && is_clean(value) && !is_suffix
+    !name.is_empty()
+        && length <= LONGEST
+        && may_be_secure
+        && keeps_prefix
+        && is_clean(name)
+        && is_clean(value)
+        && is_clean(cookie.path().unwrap_or_default())
+        && !is_suffix
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use http::header;
 use reqwest::{Response, StatusCode};
 use tokio::time::Instant;
 
@@ -84,7 +85,9 @@ pub(super) async fn by_some_way(fetcher: &Fetcher, ticket: &Ticket, flight: &Arc
 /// A proxy's own answer, where the site's was wanted. Where the connection goes on behind the proxy all answers are the site's.
 pub(super) fn of_the_proxy(response: &Response, way: &Way<'_>) -> Option<Failure> {
     let (_, proxy) = way.proxy.filter(|(_, proxy)| !proxy.is_socks() && response.url().scheme() == "http")?;
-    if response.status() != StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+    // A site may answer so too, but has no reason to say how a proxy is to be convinced.
+    let is_proxys = response.headers().contains_key(header::PROXY_AUTHENTICATE);
+    if response.status() != StatusCode::PROXY_AUTHENTICATION_REQUIRED || !is_proxys {
         return None;
     }
     way.blame();

@@ -68,11 +68,13 @@ impl Frontier {
             }
             Outcome::Redirect { to, is_public, .. } if ticket.hops.len() < robots::MAX_HOPS && self.may_follow(&to) => {
                 ticket.is_led |= is_public;
-                self.follow(ticket, to, elapsed, now);
+                let spent = ticket.spent + elapsed;
+                self.follow(ticket, to, spent, now);
             }
             Outcome::Redirect { .. } => self.shelve(ticket.asks_for, Rules::allow_all(), What::NoRobots, now),
             Outcome::Stale(_) if !ticket.renewed => {
                 ticket.renewed = true;
+                ticket.spent += elapsed;
                 self.host(ticket.host).push_question(now, ticket);
             }
             Outcome::Starved(_) if ticket.starved < MAX_STARVED => self.starve(ticket, now),

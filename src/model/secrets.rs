@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use url::form_urlencoded;
 
+use super::failure::ErrorKind;
 use super::record::Record;
 use super::target::redact;
 
@@ -68,6 +69,10 @@ impl Secrets {
         }
         if self.names.is_empty() {
             return; // its URLs have no credentials any more
+        }
+        if record.error == Some(ErrorKind::InvalidUrl) && record.url.contains(['"', '{', ',', '\t', '\n']) {
+            // A line of a table or of JSON that cannot be read: nobody knows whose values these are. The message says where it stands.
+            HIDDEN.clone_into(&mut record.url);
         }
         replace(&mut record.url, |url| self.url(url));
         if let Some(url) = &mut record.final_url {

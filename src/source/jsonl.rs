@@ -94,7 +94,9 @@ fn read(text: &str) -> Line {
 /// What a line that cannot be read is recognised by: what may be secret in it begins with the first member that shapes the
 /// request.
 fn without_secrets(text: &str) -> &str {
-    let first = ASKING.iter().filter_map(|name| text.find(&format!("\"{name}\""))).min();
+    // A name may be written in escapes too.
+    let names = ASKING.iter().filter_map(|name| text.find(&format!("\"{name}\"")));
+    let first = names.chain(text.find("\\u")).min();
     first.map_or(text, |end| &text[..end])
 }
 

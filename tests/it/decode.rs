@@ -93,6 +93,9 @@ fn an_unknown_coding_is_a_failure_that_names_it() {
     let record = scrape("").arg(site.url("/x")).run().code(3).record();
     assert_eq!(field(&record, "error"), "decode");
     assert!(field(&record, "error_message").as_str().unwrap().contains("sdch"), "{record}");
+    let head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gz\xffip\r\nContent-Length: 5\r\n\r\nxxxxx";
+    site.page("/no-text", Reply::raw(head));
+    assert_eq!(field(&scrape("").arg(site.url("/no-text")).run().code(3).record(), "error"), "decode");
 }
 
 #[test]

@@ -311,3 +311,15 @@ fn rates_are_those_of_the_site_whatever_the_way_to_it() {
     let took = hits[9].arrived.duration_since(hits[0].arrived);
     assert!(took >= Duration::from_millis(400), "ten at twenty a second in {took:?}");
 }
+
+#[test]
+fn a_site_that_answers_as_a_proxy_would_is_no_proxys_fault() {
+    let site = Site::start();
+    site.page("/x", Reply::status(407)).page("/good", Reply::title("behind"));
+    let proxies = [Proxy::http(), Proxy::http()];
+    let urls = [proxies[0].url("http://"), proxies[1].url("http://")];
+    let list = [site.url("/x"), site.url("/good")].join("\n");
+    let run = through("-c 1 --retries 0", urls).stdin(list).run().code(3);
+    assert_eq!((field(&run.at(1), "error"), field(&run.at(1), "status")), (&json!("http_status"), &json!(407)));
+    assert_eq!((site.count("/x"), site.count("/good")), (1, 1), "it is asked once, through one of them");
+}

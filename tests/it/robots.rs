@@ -293,3 +293,13 @@ fn a_host_that_is_given_up_is_not_asked_any_further() {
     assert_eq!(run.at(1)["error"], "circuit_open");
     assert_eq!(site.hits_at(0).len(), 13, "ten, and three probes");
 }
+
+#[test]
+fn its_hops_share_one_timeout() {
+    let site = Site::start();
+    site.page("/x", Reply::title("x"))
+        .on("/robots.txt*", |request| Reply::redirect(&format!("{}x", request.path)).delay(Duration::from_millis(300)));
+    let run = scrape("--robots always --timeout 1s --retries 0").arg(site.url("/x")).run().code(3);
+    assert!(site.hits().len() <= 4, "{:?}", site.paths());
+    assert_eq!(field(&run.record(), "error"), "robots", "it could not be had");
+}

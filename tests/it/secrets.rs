@@ -211,3 +211,23 @@ fn an_encrypted_exchange_is_as_silent() {
     assert_kept(&run, &work, &["jar.txt"]);
     assert_eq!(site.hits()[0].request.header("authorization"), Some("Basic YW5uOnMzY3JldA=="));
 }
+
+#[test]
+fn a_line_that_cannot_be_read_shows_nothing_where_something_in_it_may_be_secret() {
+    let work = Work::new();
+    let lines = [
+        r#"{"u":"x","token":"s3cret"}"#,
+        r#"{"url":{"token":"s3cret"}}"#,
+        r#"{"token":"s3cret""#,
+        r#"{"\u0068eaders":{"Authorization":"s3cret"}"#,
+    ];
+    work.write("l.jsonl", lines.join("\n")).write("t.csv", "url,token\nhttp://a.example/,\"s3cret\n");
+    for input in ["l.jsonl", "t.csv"] {
+        let run = loud(work.scrape("--redact token").arg(input)).run().code(3);
+        assert_kept(&run, &work, &["l.jsonl", "t.csv"]);
+        assert!(run.each("error").iter().all(|error| error == "invalid_url"), "{}", run.text());
+        assert!(run.each("error_message").iter().all(|message| message.as_str().unwrap().contains(input)), "{}", run.text());
+    }
+    let bare = work.scrape("-").args(["--input-format", "jsonl"]).stdin(lines[3]).run().code(3);
+    assert_kept(&bare, &work, &["l.jsonl", "t.csv"]);
+}

@@ -221,3 +221,16 @@ fn of_large_pages_one_is_read_at_a_time() {
         assert_eq!(json!(waiting.join().unwrap().unwrap()), json!({"x": "t"}));
     });
 }
+
+#[test]
+fn links_that_are_joined_to_a_base_of_megabytes_end_within_the_time() {
+    let links = format!("<base href='/{}'>{}", "x".repeat(2_000_000), "<a href=x>".repeat(50_000));
+    let nested = "<div>".repeat(400) + &"<br>".repeat(400_000);
+    for (field, flood) in [("x[]=a::attr(href)", links), ("x[]=div", nested)] {
+        let settings = Settings { max_time: Duration::from_millis(500), ..extractor(&[field]).settings };
+        let start = cpu_time();
+        let failure = Extractor::new(settings).unwrap().run(&page(flood.as_bytes())).expect_err(field);
+        assert!(failure.message.contains("--max-parse"), "{failure}");
+        assert!(cpu_time().saturating_sub(start) < Duration::from_secs(3), "{field}: {:?}", cpu_time().saturating_sub(start));
+    }
+}

@@ -36,6 +36,16 @@ fn a_cookie_goes_back_where_its_domain_path_and_scheme_say() {
 }
 
 #[test]
+fn what_is_not_encrypted_leaves_a_secure_cookie_alone() {
+    let jar = Jar::default();
+    set(&jar, "https://a.example/", &["safe=1; Secure; Path=/"]);
+    set(&jar, "http://a.example/", &["safe=2; Path=/", "open=3; Path=/"]);
+    assert_eq!(of(&jar, "https://a.example/"), "safe=1; open=3");
+    set(&jar, "https://a.example/", &["safe=4; Path=/"]);
+    assert_eq!(of(&jar, "https://a.example/"), "safe=4; open=3");
+}
+
+#[test]
 fn what_a_server_may_not_set_is_not_kept() {
     let jar = Jar::default();
     let long = format!("l={}", "x".repeat(LONGEST));
@@ -53,6 +63,7 @@ fn what_a_server_may_not_set_is_not_kept() {
         ("https://a.example/", "=1"),
         ("https://a.example/", "x"),
         ("https://a.example/", "x=a\tb"),
+        ("https://a.example/", "x=1; Path=/a\tb"),
         ("https://a.example/", &long),
         ("https://a.example/", "x=1; Max-Age=0"),
         ("https://a.example/", "x=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT"),

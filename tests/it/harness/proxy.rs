@@ -178,7 +178,8 @@ impl Shared {
                 return io::copy(&mut wire, &mut io::sink()).map(drop);
             }
             if refusal != 0 {
-                write!(wire, "HTTP/1.1 {refusal} No\r\nContent-Length: 0\r\n\r\n")?;
+                // RFC 9110 asks for it with a 407.
+                write!(wire, "HTTP/1.1 {refusal} No\r\nProxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n")?;
                 wire.flush()?;
             } else if request.method == "CONNECT" {
                 let site = self.dial(&site)?;

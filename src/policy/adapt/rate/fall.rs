@@ -7,6 +7,8 @@ use crate::policy::adapt::trial::Trial;
 
 /// The largest step where a refusal costs a second; less, where it costs more.
 const DEAR: f64 = 0.0025;
+/// And the smallest: what has become dear once must not be so for ever.
+const SMALLEST: f64 = 1e-4;
 /// After how many seconds it is no more the same trouble that comes again.
 const CYCLE: f64 = 12.0;
 /// Without an answer for as long, and with as many refusals, the server is shut.
@@ -37,7 +39,7 @@ impl Pacing {
         if fall.held > 0.0 {
             self.rate = self.cheaper(before, fall.held, now);
             self.ceiling = (before * self.rate).sqrt();
-            self.top = (DEAR / fall.held).min(*TOPS.end());
+            self.top = (DEAR / fall.held).clamp(SMALLEST, *TOPS.end());
             self.search = Search::Over;
         } else if self.search == Search::Doubled {
             self.ceiling = before * (1.0 - fall.share).max(0.5);
