@@ -15,11 +15,9 @@ use super::limits::Limits;
 use super::read::read;
 use super::way::{Way, by_some_way, of_the_proxy};
 use super::{Cap, Fetch, Reply};
-use crate::model::{Asked, ErrorKind, Failure, Flight, Phase, Purpose, Ticket};
+use crate::model::{Asked, ErrorKind, Failure, Flight, MAX_URL, Phase, Purpose, Ticket};
 use crate::policy::{asked, robots};
 
-/// The longest URL that can be asked for, in bytes: the `http` crate's bound.
-const MAX_URL: usize = 65_534;
 /// As much of an answer that nobody wants is read so that its connection can be used again.
 const DRAIN_BYTES: u64 = 16 << 10;
 /// And no longer than this.

@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::Bytes;
-use http::Version;
+use http::{Version, header};
 use reqwest::{Response, StatusCode};
 
 use super::buffer::Buffer;
@@ -26,6 +26,9 @@ pub(super) async fn read(response: Response, cap: Cap, limits: &mut Limits, mut 
         let failure = Failure::new(ErrorKind::Protocol, "the server answered 206 Partial Content, which was not asked for");
         return Err(answered(&response, failure));
     }
+    if let Some(failure) = coded_on_the_way(&response) {
+        return Err(answered(&response, failure));
+    }
     let mut response = response;
     match body(&mut response, cap, limits, &mut held).await {
         Ok(body) => {
@@ -41,6 +44,18 @@ pub(super) async fn read(response: Response, cap: Cap, limits: &mut Limits, mut 
         }
         Err(failure) => Err(answered(&response, failure)),
     }
+}
+
+/// An answer that is coded for the way in another manner than in chunks, which is all that a client has to understand: what it says
+/// cannot be told from what it is coded as (RFC 9112, section 6.1).
+fn coded_on_the_way(response: &Response) -> Option<Failure> {
+    let values = response.headers().get_all(header::TRANSFER_ENCODING).into_iter();
+    let codings: Vec<_> = values.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase()).collect();
+    let is_plain = codings.is_empty() || codings.iter().map(String::as_str).eq(["chunked"]);
+    (!is_plain).then(|| {
+        let message = format!("Transfer-Encoding: {} was not asked for, and is not understood", codings.join(", "));
+        Failure::new(ErrorKind::Protocol, message)
+    })
 }
 
 async fn body(response: &mut Response, cap: Cap, limits: &mut Limits, held: &mut Held) -> Result<Bytes, Failure> {

@@ -43,7 +43,8 @@ pub(super) fn request(fetcher: &Fetcher, ticket: &Ticket, way: &Way<'_>) -> Resu
     if ticket.is_last {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let request = fetcher.client(&url, ticket.renewed, fetcher.is_guarded(ticket), way)?.request(ticket.method.clone(), url);
+    let client = fetcher.client(&url, ticket.renewed || ticket.is_fresh, fetcher.is_guarded(ticket), way)?;
+    let request = client.request(ticket.method.clone(), url);
     let request = match user {
         Some(User { name, password }) => request.basic_auth(name, Some(password)),
         None => request,

@@ -17,6 +17,9 @@ pub(super) struct Host {
     /// `host:port`, under which it is found.
     pub(super) key: Box<str>,
     /// Requests in flight to itself.
+    /// Requests sent so far, and those of them whose kept connection was closed.
+    pub(super) sent: u32,
+    pub(super) stale: u32,
     pub(super) in_flight: usize,
     /// Its own limits; where it shares those of a group, what it has beside them.
     pub(super) limits: Limits,
@@ -99,10 +102,18 @@ impl Host {
             wants_now: false,
             place: Place::Out,
             questions: VecDeque::new(),
+            sent: 0,
+            stale: 0,
             urgent: VecDeque::new(),
             delayed: BinaryHeap::new(),
             fresh: VecDeque::new(),
         }
+    }
+
+    /// Whether its connections are worth keeping. Where every tenth request finds its own closed, the host closes them without a word,
+    /// and each such request is sent twice.
+    pub(super) fn keeps_connections(&self) -> bool {
+        self.stale < 3 || self.stale.saturating_mul(10) <= self.sent
     }
 
     pub(super) fn push_urgent(&mut self, ticket: Ticket) {

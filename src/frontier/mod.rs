@@ -232,6 +232,7 @@ impl Frontier {
         let host = self.host(id);
         ticket.is_probe = host.breaker.start(now);
         ticket.is_last = is_crowded && host.is_empty();
+        ticket.is_fresh = !host.keeps_connections();
         let begins = ticket.hops.is_empty() && !ticket.renewed && ticket.starved == 0;
         self.start(id, ticket.is_charged && begins, now);
         Some(ticket)
@@ -250,6 +251,7 @@ impl Frontier {
         self.turn += 1;
         let host = self.host(id);
         host.in_flight += 1;
+        host.sent = host.sent.saturating_add(1);
         host.turn = turn;
         self.limits(id).start(now);
         if let Some(own) = self.own_limits(id) {

@@ -159,6 +159,8 @@ impl Frontier {
             }
             Outcome::Stale(_) if !ticket.renewed => {
                 ticket.renewed = true;
+                let host = self.host(ticket.host);
+                host.stale = host.stale.saturating_add(1);
                 ticket.spent = spent;
                 self.queue_urgent(ticket);
                 None

@@ -27,7 +27,7 @@ pub use request::{Body, Media, Request, parse_header, parse_method};
 pub use secrets::Secrets;
 pub use status::{News, Status};
 pub use summary::{Ended, Slowed, Summary};
-pub use target::{Input, Read, Target, UrlError, parse_url, redact, redact_text, shown};
+pub use target::{Input, MAX_URL, Read, Target, UrlError, parse_url, redact, redact_text, shown};
 pub use text::Clean;
 pub use ticket::{Done, Outcome, Past, Purpose, Row, Ticket};
 pub use waits::{HostWait, Stage, Waits, Why};

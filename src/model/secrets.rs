@@ -111,6 +111,7 @@ impl Secrets {
                 && self.is_named(&decoded(&text[start..before]))
             {
                 shown.extend([&text[done..at], HIDDEN]);
+                let value = at;
                 while at < text.len() {
                     let Sign { is, depth: own, length } = Sign::at(&text[at..]);
                     if (own == 0 && ends(is)) || (depth > 0 && own > 0 && matches!(is, '&' | '#')) {
@@ -118,6 +119,8 @@ impl Secrets {
                     }
                     at += length;
                 }
+                // What ends a sentence or begins an explanation is no part of it.
+                at -= usize::from(at > value && matches!(text.as_bytes()[at - 1], b':' | b',' | b'.' | b')'));
                 done = at;
             }
         }
@@ -236,7 +239,7 @@ mod tests {
     #[test]
     fn what_is_secret_in_a_text_ends_with_its_url() {
         let text = "GET http://ann:s3cret@a.example/?token=s3cret: 404 (x=1), then \"http://t0k@b.example/?api_key=s3cret\" a@b";
-        let shown = "GET http://ann:***@a.example/?token=*** 404 (x=1), then \"http://***@b.example/?api_key=***\" a@b";
+        let shown = "GET http://ann:***@a.example/?token=***: 404 (x=1), then \"http://***@b.example/?api_key=***\" a@b";
         assert_eq!(secrets().text(text), shown);
         assert_eq!(Secrets::default().text("http://ann:s3cret@a.example/?token=x"), "http://ann:***@a.example/?token=x");
     }

@@ -97,7 +97,13 @@ pub enum UrlError {
     /// The URL standard refuses it.
     #[error("not a usable URL: {0}")]
     Parse(#[from] url::ParseError),
+    /// It takes more bytes than one may, encoded as it is sent.
+    #[error("a URL of {0} bytes as it is sent: {MAX_URL} are the most")]
+    TooLong(usize),
 }
+
+/// The longest URL that can be asked for, in bytes: the bound of the `http` crate.
+pub const MAX_URL: usize = 65_534;
 
 /// Reads a URL as a person writes it: `http` and `https` URLs per the WHATWG URL standard, and a bare host name
 /// (`example.com/x`, `localhost:8080`) as `https://`.
@@ -117,12 +123,17 @@ pub fn parse_url(text: &str) -> Result<Url, UrlError> {
             if !rest.starts_with("//") || rest.starts_with("///") {
                 return Err(UrlError::Parse(url::ParseError::EmptyHost));
             }
-            Ok(Url::parse(text)?)
+            short(Url::parse(text)?)
         }
         Some((scheme, _)) => Err(UrlError::Scheme(scheme.to_ascii_lowercase())),
-        None if looks_like_host(text) => Ok(Url::parse(&format!("https://{text}"))?),
+        None if looks_like_host(text) => short(Url::parse(&format!("https://{text}"))?),
         None => Err(UrlError::NoUrl),
     }
+}
+
+fn short(url: Url) -> Result<Url, UrlError> {
+    let length = url.as_str().len();
+    if length > MAX_URL { Err(UrlError::TooLong(length)) } else { Ok(url) }
 }
 
 /// Whether what follows a colon is a port and what may follow one, so that the text before it is a host and no scheme.
@@ -152,8 +163,18 @@ fn looks_like_host(text: &str) -> bool {
 #[must_use]
 pub fn redact(url: &str) -> Cow<'_, str> {
     let start = url.find("://").map_or(0, |at| at + 3);
-    let end = url[start..].find(['/', '?', '#', '\\']).map_or(url.len(), |at| start + at);
-    hide(url, start, end)
+    let ends = |c: char| matches!(c, '/' | '?' | '#' | '\\');
+    let end = url[start..].find(ends).map_or(url.len(), |at| start + at);
+    let mut shown = hide(url, start, end);
+    // Another URL may stand in it as a parameter. What is hidden moves only what comes after it.
+    let mut from_end = url.len() - end;
+    while let Some(at) = shown[shown.len() - from_end..].find("://") {
+        let start = shown.len() - from_end + at + 3;
+        let end = shown[start..].find(|c| ends(c) || c == '&').map_or(shown.len(), |at| start + at);
+        from_end = shown.len() - end;
+        shown = Cow::Owned(hide(&shown, start, end).into_owned());
+    }
+    shown
 }
 
 /// The same, at most some 300 bytes of it: a server may send a URL of any length.
@@ -220,6 +241,11 @@ mod tests {
     fn a_password_is_never_shown() {
         assert_eq!(redact("http://u:p@ss@h.example/x"), "http://u:***@h.example/x");
         assert_eq!(redact("u:p@h.example"), "u:***@h.example");
+        assert_eq!(
+            redact("http://h/?a=http://u:p@i/x&b=https://t@j&c=d@e"),
+            "http://h/?a=http://u:***@i/x&b=https://***@j&c=d@e"
+        );
+        assert_eq!(redact("http://u:p@h/http://i/"), "http://u:***@h/http://i/");
         assert_eq!(redact("http://u@h.example/"), "http://***@h.example/");
         assert_eq!(redact("http://h.example:80/a@b"), "http://h.example:80/a@b");
         let long = shown(&format!("http://u:p@h.example/{}", "ü".repeat(1000))).into_owned();

@@ -49,6 +49,8 @@ pub struct Ticket {
     pub starved: u32,
     /// Nothing else is queued for the host, and many hosts are in sight: its connection is not worth keeping.
     pub is_last: bool,
+    /// The host closes the connections that it keeps: this request gets one of its own.
+    pub is_fresh: bool,
     /// A redirect from a public address led here, in this attempt.
     pub is_led: bool,
     /// Of a robots.txt: it is asked only for targets that such a redirect led to.
@@ -105,6 +107,7 @@ impl Ticket {
             renewed: false,
             starved: 0,
             is_last: false,
+            is_fresh: false,
             is_led: false,
             was_led: false,
             host,

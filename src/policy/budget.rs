@@ -1,6 +1,6 @@
 //! How many of the requests may be retries, so that an outage does not become a storm.
 //!
-//! Counted over a sliding window of ten seconds: retries may be a share of all requests in it, and a few more, so that a short run can
+//! Counted over a sliding window of at least ten seconds: retries may be a share of all requests in it, and a few more, so that a short run can
 //! retry at all. Whether they help makes no difference: to a server in trouble each is one more request. A retry for which there is no
 //! room waits for it; where nothing has succeeded in the whole window there is no use in waiting.
 
@@ -47,8 +47,8 @@ impl FromStr for Share {
 /// Retries that need no share, in a window.
 const RESERVE: f64 = 10.0;
 
-/// The window is made of so many slots of a second.
-const SLOTS: u8 = 10;
+/// The window is made of so many slots of a second. It is one more than ten, so that it holds any ten seconds whole.
+const SLOTS: u8 = 11;
 const SLOT: Duration = Duration::from_secs(1);
 
 /// The retry budget of a run.
@@ -92,7 +92,10 @@ impl Budget {
     pub fn next_at(&mut self, now: Instant) -> Instant {
         let Some(share) = self.share else { return now };
         self.at(now);
-        let (requests, retries) = (self.sum(|slot| slot.requests), self.sum(|slot| slot.retries));
+        // What there was in the oldest second may be over ten seconds ago: as retries it counts, as requests it does not.
+        let oldest = self.slots[Self::place(self.current + 1)];
+        let requests = self.sum(|slot| slot.requests).saturating_sub(oldest.requests);
+        let retries = self.sum(|slot| slot.retries);
         let reserve = if share > 0.0 { RESERVE } else { 0.0 };
         let has_room = f64::from(retries) < reserve + share * f64::from(requests);
         if has_room { now } else { self.epoch + SLOT * u32::try_from(self.current + 1).unwrap_or(u32::MAX) }
@@ -180,8 +183,8 @@ mod tests {
         let now = Instant::now();
         let mut budget = budget(now);
         assert!(fill(&mut budget, now) > 0);
-        assert_eq!(fill(&mut budget, now + 9 * SLOT), 0);
-        assert!(fill(&mut budget, now + 10 * SLOT) > 0);
+        assert_eq!(fill(&mut budget, now + 10 * SLOT), 0);
+        assert!(fill(&mut budget, now + 11 * SLOT) > 0);
         assert!(fill(&mut budget, now + 1_000_000 * SLOT) > 0);
     }
 
@@ -190,10 +193,10 @@ mod tests {
         let now = Instant::now();
         let mut budget = budget(now);
         budget.succeed(now);
-        assert!(!budget.is_hopeless(now) && !budget.is_hopeless(now + 9 * SLOT));
-        assert!(budget.is_hopeless(now + 10 * SLOT));
-        budget.succeed(now + 11 * SLOT);
-        assert!(!budget.is_hopeless(now + 12 * SLOT));
+        assert!(!budget.is_hopeless(now) && !budget.is_hopeless(now + 10 * SLOT));
+        assert!(budget.is_hopeless(now + 11 * SLOT));
+        budget.succeed(now + 12 * SLOT);
+        assert!(!budget.is_hopeless(now + 13 * SLOT));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde_json::{Map, Value};
 
 use super::lines::{Lines, is_blank, shorten};
@@ -132,6 +132,8 @@ fn header_map(object: &Map<String, Value>) -> Result<HeaderMap, String> {
         };
         for value in values {
             let Value::String(value) = value else {
+                // Who has mistaken the form may have put the value into the name: only what can be one is shown.
+                let name = if HeaderName::from_bytes(name.as_bytes()).is_ok() { name } else { "a name that is none" };
                 return Err(format!("`headers`: {name:?} is {}, a string or a list of strings is expected", kind(value)));
             };
             let (name, value) = parse_header(name.trim(), value.trim()).map_err(|why| format!("`headers`: {why}"))?;
@@ -218,6 +220,10 @@ mod tests {
             (r#""method":"GET s3cret""#, "`method`: a method is one word: GET, HEAD, POST, PUT, PATCH, DELETE, ..."),
             (r#""method":"connect""#, "`method`: CONNECT opens a tunnel and fetches nothing"),
             (r#""headers":["s3cret"]"#, "`headers` is an array, an object is expected"),
+            (
+                r#""headers":{"Authorization: s3cret":7}"#,
+                "`headers`: \"a name that is none\" is a number, a string or a list of strings is expected",
+            ),
             (r#""headers":{"X-A":7}"#, "`headers`: \"X-A\" is a number, a string or a list of strings is expected"),
             (r#""headers":{"X-A":["s3cret",null]}"#, "`headers`: \"X-A\" is null, a string or a list of strings is expected"),
             (

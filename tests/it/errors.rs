@@ -249,3 +249,20 @@ fn a_failure_is_a_row_among_the_others() {
     let summary = run.summary();
     assert_eq!((summary.total, summary.ok, summary.failed, run.records().len()), (5, 3, 2, 5));
 }
+
+#[test]
+fn what_is_coded_for_the_way_in_another_manner_than_in_chunks_is_no_page() {
+    for (coding, body) in
+        [("gzip, chunked", "5\r\nhello\r\n0\r\n\r\n"), ("xchunked", "5\r\nhello\r\n0\r\n\r\n"), ("gzip", "hello")]
+    {
+        fails_with(Reply::raw(format!("{HEAD}Transfer-Encoding: {coding}\r\n\r\n{body}")).close(), "protocol", 1);
+    }
+    fails_with(
+        Reply::raw(format!("{HEAD}Transfer-Encoding: identity\r\nContent-Length: 500\r\n\r\nhello")).close(),
+        "protocol",
+        1,
+    );
+    let site = Site::start();
+    site.page("/x", Reply::raw(format!("{HEAD}Transfer-Encoding: Chunked\r\n\r\n10\r\n<title>x</title>\r\n0\r\n\r\n")));
+    assert_eq!(field(&scrape("").arg(site.url("/x")).run().code(0).record(), "data.title"), "x");
+}

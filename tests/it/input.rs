@@ -362,3 +362,13 @@ fn a_secret_in_the_input_is_used_and_not_shown() {
     assert_eq!(field(&run.record(), "url"), &url.replace("s3cr3t", "***"));
     assert_eq!(site.hits()[0].request.header("authorization"), Some("Basic YW5uOnMzY3IzdA=="));
 }
+
+#[test]
+fn a_url_that_is_too_long_to_be_asked_for_is_a_bad_line_that_says_so() {
+    let site = Site::of_pages();
+    let start = site.url("/");
+    let list = format!("{start}{}\n{start}{}\n", "x".repeat(65_535 - start.len()), "\u{fc}".repeat(25_000));
+    let run = scrape("-").stdin(list).run().code(3);
+    assert!(run.each("error").iter().all(|error| error == "invalid_url"), "{:?}", run.each("error"));
+    assert!(run.each("error_message").iter().all(|message| message.as_str().unwrap().contains("65534 are the most")));
+}

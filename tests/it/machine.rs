@@ -284,3 +284,12 @@ fn memory_does_not_grow_with_an_endless_body() {
     live.end().code(3);
     assert!(peak < 40 << 20, "{} MiB", peak >> 20);
 }
+
+#[test]
+fn a_file_that_reaches_the_limit_of_its_size_ends_the_run_and_holds_whole_records() {
+    let (site, work) = (Site::of_pages(), Work::new());
+    let run = work.scrape("-o out.jsonl -").shell(r#"ulimit -f 4; exec "$0" "$@""#).stdin(site.list(200)).run().code(1);
+    assert!(run.stderr.contains("out.jsonl"), "{}", run.stderr);
+    let text = work.read("out.jsonl");
+    assert!(text.ends_with('\n') && text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{text}");
+}

@@ -159,3 +159,18 @@ fn connections_are_kept_alive() {
     scrape("-c 1").stdin(site.list(20)).run().code(0);
     assert_eq!((site.hits().len(), site.connections()), (20, 1));
 }
+
+#[test]
+fn a_host_that_closes_its_kept_connections_is_soon_asked_on_new_ones() {
+    let site = Site::start();
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    // It reads a further request of a connection, and closes: the client cannot know that before.
+    site.on("/p/*", move |_| match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 3 {
+        0 => Reply::title("x"),
+        1 => Reply::nothing().close(),
+        _ => Reply::title("x").close(),
+    });
+    scrape("-c 1 --retries 5 --backoff 1ms --no-adapt --retry-budget none").stdin(site.list(100)).run().code(0);
+    let again = site.connections();
+    assert!(again > 90, "{again} connections for 100 pages");
+}

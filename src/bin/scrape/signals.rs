@@ -53,8 +53,11 @@ impl Signals {
 pub(crate) struct Asks(Vec<Signal>);
 
 impl Asks {
-    /// From now on nobody ends the program by asking. Needs a runtime.
+    /// From now on nobody ends the program by asking, nor does a file that reaches the limit of its size (`ulimit -f`): the write
+    /// fails instead. Needs a runtime.
     pub(crate) fn new() -> io::Result<Self> {
+        // It stays caught when nobody listens any more.
+        drop(signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?);
         let kinds = [
             SignalKind::user_defined1(),
             #[cfg(any(

@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_url_of_64_kib_comes_back() {
-        let given = format!("http://a.example/{}", "x".repeat(64 << 10));
+        let given = format!("http://a.example/{}", "x".repeat(65_500));
         let target = Target::new(7, &given, "list:1", None);
         let mut bytes = Vec::new();
         write(&target, target.url.as_ref().unwrap(), &mut bytes);
