@@ -34,7 +34,9 @@ pub(super) fn request(fetcher: &Fetcher, ticket: &Ticket, way: &Way<'_>) -> Resu
     }
     let of_host =
         settings.hosts.rule(url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default()).headers;
-    replace(&mut headers, of_host);
+    // They go to the host, whoever led there; but not where anybody on the way can read them, when it was asked in secret.
+    let is_laid_open = url.scheme() == "http" && ticket.hops.iter().any(|hop| hop.scheme() == "https");
+    replace(&mut headers, of_host.filter(|_| !is_laid_open));
     let is_named = has_credentials || headers.contains_key(header::AUTHORIZATION);
     let user = settings.user.as_ref().filter(|_| own.is_some() && !is_named);
     if let Some(cookies) = cookies(settings, ticket, own.is_some()) {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{Reply, Run, Site, Work, scrape};
+use crate::harness::{Authority, Leaf, Reply, Run, Site, Work, scrape};
 
 /// The line of `--print-config` for a key.
 #[track_caller]
@@ -171,4 +171,17 @@ fn secrets_are_not_printed() {
         .env("SCRAPE_USER_AGENT", "http://u:s3cret@h/");
     let run = run.run().code(0);
     assert!(!run.text().contains("s3cret") && run.text().contains("Cookie: ***"), "{}", run.text());
+}
+
+#[test]
+fn a_hosts_headers_are_not_laid_open_where_a_redirect_leaves_encryption() {
+    let (authority, open, work) = (Authority::new(), Site::start(), Work::new());
+    let secure = Site::tls(&authority, Leaf::Good);
+    open.page("/open", Reply::title("open"));
+    secure.page("/x", Reply::redirect(&open.url("/open"))).page("/y", Reply::title("y"));
+    work.write("c.toml", "[hosts.\"127.0.0.1\"]\nheaders = { X-Key = \"s3cret\" }\n");
+    let list = [secure.url("/x"), secure.url("/y"), open.url("/open")].join("\n");
+    work.scrape("--config c.toml -k -c 1").stdin(list).run().code(0);
+    let keys = |site: &Site| site.hits().iter().map(|hit| hit.request.header("x-key").is_some()).collect::<Vec<_>>();
+    assert_eq!((keys(&secure), keys(&open)), (vec![true, true], vec![false, true]));
 }
