@@ -67,7 +67,7 @@ fn plan(site: SocketAddr, fields: &[Field]) -> Plan {
     let mut plan = Plan::default();
     plan.source.inputs = vec![Origin::Url(format!("http://{site}/[1-{TARGETS}]"))];
     plan.extract.fields = fields.to_vec();
-    plan.sink.to = Destination::Writer(Box::new(io::sink()));
+    plan.sink.outputs = vec![Destination::Writer(Box::new(io::sink())).into()];
     plan
 }
 

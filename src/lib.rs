@@ -57,5 +57,5 @@ pub use extract::{Extractor, Field};
 pub use model::{Columns, Data, Ended, ErrorKind, Failure, Page, Record, Status, Summary, Target, Waits};
 pub use run::survey::{Survey, survey};
 pub use run::{Cause, Error, Observe, Plan, run};
-pub use sink::{Destination, Existing};
+pub use sink::{Destination, Existing, To};
 pub use source::Origin;

@@ -5,6 +5,7 @@
 //! for ([`Waits`]); at its end the run is a [`Summary`].
 
 mod asked;
+mod earlier;
 mod failure;
 mod flight;
 mod page;
@@ -19,6 +20,7 @@ mod ticket;
 mod waits;
 
 pub use asked::Asked;
+pub use earlier::Earlier;
 pub use failure::{ErrorKind, Failure};
 pub use flight::{Flight, Flying, Phase};
 pub use page::{Charset, Page};

@@ -45,8 +45,8 @@ pub struct Summary {
     pub elapsed: Duration,
     /// Why it ended.
     pub ended: Ended,
-    /// With an output that was to replace a file: the file that has this run's records, because the run did not finish.
-    pub partial: Option<PathBuf>,
+    /// With outputs that were to replace files: the files that have this run's records, because the run did not finish.
+    pub partial: Vec<PathBuf>,
     /// The list was read to its end; if not, there may be targets that are in none of the counts.
     pub input_complete: bool,
 }

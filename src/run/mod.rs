@@ -100,7 +100,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     };
 
     let columns = Columns { data: extract.names(), input: opened.input, free_input: opened.free_input };
-    let gone = reader_gone(matches!(plan.sink.to, Destination::Stdout));
+    let gone = reader_gone(plan.sink.outputs.iter().any(|output| matches!(output.place, Destination::Stdout)));
     let (records, records_in) = mpsc::channel(bound);
     let mut sink = start_sink(plan.sink, columns, records_in, Arc::clone(&observe))?;
     tokio::select! {

@@ -37,7 +37,7 @@ impl Tally {
 /// How the writing ended.
 struct Written {
     outcome: Result<End, sink::Error>,
-    partial: Option<PathBuf>,
+    partial: Vec<PathBuf>,
 }
 
 /// The thread that writes records.
@@ -60,7 +60,7 @@ pub(super) fn start_sink<O: Observe>(
     let tally = Arc::new(Mutex::new(Tally::default()));
     let counts = Arc::clone(&tally);
     let write = move || {
-        let mut writer = match sink::open(settings, columns) {
+        let mut writer = match sink::open(settings, &columns) {
             Ok(writer) => writer,
             Err(error) => return drop(tell_opened.send(Err(error))),
         };
@@ -77,7 +77,7 @@ pub(super) fn start_sink<O: Observe>(
         drop(records);
         let complete = written.is_ok() && told_complete.blocking_recv().unwrap_or(false);
         let finished = writer.finish(complete);
-        let partial = finished.as_ref().ok().and_then(|finished| finished.partial.clone());
+        let partial = finished.as_ref().map(|finished| finished.partial.clone()).unwrap_or_default();
         let _ = tell_ended.send(Written { outcome: written.and_then(|end| finished.map(|_| end)), partial });
     };
     start_thread("sink", write)?;
@@ -109,7 +109,7 @@ impl Sink {
         let output = tokio::select! {
             biased;
             ended = self.ended => ended.map_err(|_| Cause::Bug("sink"))?,
-            () = too_late => Written { outcome: Ok(End::Done), partial: None },
+            () = too_late => Written { outcome: Ok(End::Done), partial: vec![] },
         };
         let mut tally = std::mem::take(&mut *lock(&self.tally));
         tally.0.partial = output.partial;

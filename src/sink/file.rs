@@ -48,6 +48,9 @@ pub(super) fn open(path: &Path, existing: Existing) -> Result<Opened, Error> {
         Existing::Overwrite => return open_beside(path),
         Existing::Refuse => options.write(true).create_new(true),
         Existing::Append => options.read(true).append(true).create(true),
+        Existing::Resume | Existing::ResumeOverwrite | Existing::RetryFailed => {
+            return Err(Error::open(path, io::Error::other("it cannot be gone on with yet")));
+        }
     };
     let file = open_locked(&options, path)?;
     // A run that overwrites would put its file in the place of this one.

@@ -12,9 +12,11 @@ mod file;
 mod json;
 mod jsonl;
 mod lock;
+mod output;
 mod place;
 #[cfg(test)]
 mod samples;
+mod stream;
 mod table;
 mod tail;
 mod writer;
@@ -27,22 +29,43 @@ use std::path::{Path, PathBuf};
 pub use error::Error;
 pub use writer::{End, Finished, Writer};
 
-use crate::model::{Columns, Record};
+use crate::model::{Columns, Earlier, Record};
+use output::Output;
 use place::{Lent, Opened, Sink};
+use stream::Stream;
 
-/// What the output is. The default is JSONL on standard output.
-#[derive(Debug, Default)]
+/// What the outputs are. The default is JSONL on standard output.
+#[derive(Debug)]
 pub struct Settings {
-    /// Where the records go.
-    pub to: Destination,
-    /// The format; `None` is the one of the file's extension, else JSONL.
-    pub format: Option<&'static FormatEntry>,
-    /// What to do with a file that is there already.
+    /// Where the records go: every record to each of them.
+    pub outputs: Vec<To>,
+    /// What to do with files that are there already.
     pub existing: Existing,
     /// Tables: cells that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab or CR first) begin with a `'`.
     pub csv_safe: bool,
     /// Standard output is a terminal: nothing that would act on it is written there.
     pub terminal: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { outputs: vec![To::default()], existing: Existing::default(), csv_safe: false, terminal: false }
+    }
+}
+
+/// One output.
+#[derive(Debug, Default)]
+pub struct To {
+    /// Where it goes.
+    pub place: Destination,
+    /// Its format; `None` is the one of the file's extension, else JSONL.
+    pub format: Option<&'static FormatEntry>,
+}
+
+impl From<Destination> for To {
+    fn from(place: Destination) -> Self {
+        Self { place, format: None }
+    }
 }
 
 /// Where the records go.
@@ -77,6 +100,12 @@ pub enum Existing {
     Overwrite,
     /// Go on after its end.
     Append,
+    /// Go on with it: its records stay, and what has one is finished ([`Writer::take_earlier`]). Begin one where there is none.
+    Resume,
+    /// Go on with the file that an overwriting run which did not end has left beside it, and replace it when this run is complete.
+    ResumeOverwrite,
+    /// Go on with its records without an error, and try the others again: written beside, swapped in when this run is complete.
+    RetryFailed,
 }
 
 /// A way to write records. Every call appends to `out` and must leave what was there.
@@ -175,39 +204,43 @@ const FOREIGN: &[&str] = &[
     "zip",
 ];
 
-/// Checks and opens the output, and writes what comes before the first record. To be called before any request. A named
+/// Checks and opens the outputs, and writes what comes before the first record. To be called before any request. A named
 /// pipe blocks until somebody reads it.
 ///
 /// # Errors
-/// The settings do not fit each other or what is there ([`Error::is_usage`]), or the output cannot be opened or written.
+/// The settings do not fit each other or what is there ([`Error::is_usage`]), or an output cannot be opened or written.
 ///
 /// ```
-/// use scrape::sink::{self, Destination, End, FormatEntry, Settings};
+/// use scrape::sink::{self, Destination, End, FormatEntry, Settings, To};
 ///
-/// let settings = Settings {
-///     to: Destination::Writer(Box::new(Vec::new())),
-///     format: FormatEntry::named("csv"),
-///     ..Settings::default()
-/// };
-/// let mut writer = sink::open(settings, scrape::Columns::default())?;
+/// let output = To { place: Destination::Writer(Box::new(Vec::new())), format: FormatEntry::named("csv") };
+/// let settings = Settings { outputs: vec![output], ..Settings::default() };
+/// let mut writer = sink::open(settings, &scrape::Columns::default())?;
 /// let (sender, mut records) = tokio::sync::mpsc::channel(8);
 /// drop(sender);
 /// assert_eq!(writer.run(&mut records, &mut |record| assert!(record.index > 0))?, End::Done);
 /// writer.finish(true)?;
 /// # Ok::<(), sink::Error>(())
 /// ```
-pub fn open(settings: Settings, columns: Columns) -> Result<Writer, Error> {
-    let Settings { to, format, existing, csv_safe, terminal } = settings;
-    let (entry, terminal) = match &to {
+pub fn open(settings: Settings, columns: &Columns) -> Result<Writer, Error> {
+    let Settings { outputs, existing, csv_safe, terminal } = settings;
+    let open = |to| open_one(to, existing, Style { csv_safe, terminal }, columns.clone());
+    let opened = outputs.into_iter().map(open).collect::<Result<_, _>>()?;
+    Ok(Writer::new(opened, Earlier::default()))
+}
+
+fn open_one(to: To, existing: Existing, style: Style, columns: Columns) -> Result<Box<dyn Output>, Error> {
+    let To { place, format } = to;
+    let (entry, terminal) = match &place {
         Destination::File(path) => {
             let entry = format.map_or_else(|| FormatEntry::for_file(path), Ok)?;
             (entry, file::is_terminal(path))
         }
-        Destination::Stdout | Destination::Writer(_) => (format.unwrap_or(&FORMATS[0]), terminal),
+        Destination::Stdout | Destination::Writer(_) => (format.unwrap_or(&FORMATS[0]), style.terminal),
     };
-    let mut format = (entry.make)(Style { csv_safe, terminal }, columns)?;
+    let mut format = (entry.make)(Style { terminal, ..style }, columns)?;
     let mut lead = Vec::new();
-    let sink: Box<dyn Sink> = match to {
+    let sink: Box<dyn Sink> = match place {
         Destination::Stdout => Box::new(Opened::stdout()?),
         Destination::File(path) if file::is_stdout(&path) => Box::new(Opened::stdout()?),
         Destination::Writer(writer) => Box::new(Lent(writer)),
@@ -217,13 +250,13 @@ pub fn open(settings: Settings, columns: Columns) -> Result<Writer, Error> {
             if opened.file.metadata().map_err(failed)?.len() > 0 {
                 let keep = format.reopen(&path, &mut opened.file, &mut lead)?;
                 opened.cut(keep).map_err(failed)?;
-                return Writer::new(Box::new(opened), format, lead);
+                return Ok(Box::new(Stream::new(Box::new(opened), format, lead)?));
             }
             Box::new(opened)
         }
     };
     format.begin(&mut lead);
-    Writer::new(sink, format, lead)
+    Ok(Box::new(Stream::new(sink, format, lead)?))
 }
 
 #[cfg(test)]

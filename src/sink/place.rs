@@ -125,7 +125,7 @@ impl Sink for Opened {
         self.sync().map_err(|source| Error::Write { place: self.name(), source })?;
         let (Some(swap), Some(partial)) = (&self.swap, &self.path) else { return Ok(Finished::default()) };
         if !complete {
-            return Ok(Finished { partial: Some(partial.clone()) });
+            return Ok(Finished { partial: vec![partial.clone()] });
         }
         let target = &swap.target;
         fs::rename(partial, target).map_err(|source| Error::Swap { partial: partial.clone(), target: target.clone(), source })?;

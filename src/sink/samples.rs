@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::{Destination, End, Error, Existing, FormatEntry, Settings, open};
+use super::{Destination, End, Error, Existing, FormatEntry, Settings, To, open};
 use crate::model::{Columns, Data, ErrorKind, Record, Timestamp};
 
 /// The columns of the samples.
@@ -96,22 +96,26 @@ impl Write for Shared {
     }
 }
 
+/// The settings of one output.
+pub(super) fn into(place: Destination, format: Option<&'static FormatEntry>) -> Settings {
+    Settings { outputs: vec![To { place, format }], ..Settings::default() }
+}
+
 /// What a format makes of records.
 pub(super) fn written(format: &str, records: &[Record]) -> String {
-    let settings = Settings { format: FormatEntry::named(format), ..Settings::default() };
-    written_with(settings, columns(), records)
+    written_with(into(Destination::Stdout, FormatEntry::named(format)), &columns(), records)
 }
 
 /// What these settings make of records.
-pub(super) fn written_with(mut settings: Settings, columns: Columns, records: &[Record]) -> String {
+pub(super) fn written_with(mut settings: Settings, columns: &Columns, records: &[Record]) -> String {
     let shared = Shared::default();
-    settings.to = Destination::Writer(Box::new(shared.clone()));
+    settings.outputs[0].place = Destination::Writer(Box::new(shared.clone()));
     write_all(settings, columns, records).unwrap();
     shared.text()
 }
 
 /// A whole run of the sink.
-pub(super) fn write_all(settings: Settings, columns: Columns, records: &[Record]) -> Result<(), Error> {
+pub(super) fn write_all(settings: Settings, columns: &Columns, records: &[Record]) -> Result<(), Error> {
     let mut writer = open(settings, columns)?;
     let mut seen = Vec::new();
     assert_eq!(writer.run(&mut sent(records), &mut |record| seen.push(record.clone()))?, End::Done);
@@ -124,9 +128,9 @@ pub(super) fn appended(format: &str, old: &str, records: &[Record]) -> Result<St
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out");
     std::fs::write(&path, old).unwrap();
-    let to = Destination::File(path.clone());
-    let settings = Settings { to, format: FormatEntry::named(format), existing: Existing::Append, ..Settings::default() };
-    let outcome = write_all(settings, columns(), records);
+    let to = into(Destination::File(path.clone()), FormatEntry::named(format));
+    let settings = Settings { existing: Existing::Append, ..to };
+    let outcome = write_all(settings, &columns(), records);
     let text = std::fs::read_to_string(&path).unwrap();
     if outcome.is_err() {
         assert_eq!(text, old, "a refused file is left as it was");

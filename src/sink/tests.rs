@@ -1,4 +1,4 @@
-use super::samples::{columns, failed, full, with_title, write_all, written, written_with};
+use super::samples::{columns, failed, full, into, with_title, write_all, written, written_with};
 use super::*;
 
 #[test]
@@ -30,11 +30,11 @@ fn an_extension_that_promises_something_else_is_refused_and_makes_no_file() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["out.db", "out.SQLITE", "out.xlsx", "out.jsonl.gz"] {
         let path = folder.path().join(name);
-        let settings = || Settings { to: Destination::File(path.clone()), ..Settings::default() };
-        let error = open(settings(), columns()).err().unwrap();
+        let settings = |format| into(Destination::File(path.clone()), format);
+        let error = open(settings(None), &columns()).err().unwrap();
         assert!(error.is_usage() && error.to_string().contains(".jsonl .ndjson .json .csv .tsv"), "{error}");
         assert!(!path.exists());
-        write_all(Settings { format: FormatEntry::named("csv"), ..settings() }, columns(), &[full()]).unwrap();
+        write_all(settings(FormatEntry::named("csv")), &columns(), &[full()]).unwrap();
         assert!(path.exists());
     }
 }
@@ -48,8 +48,8 @@ fn the_formats_on_a_terminal_let_nothing_act_on_it() {
     record.error_message = Some(hostile.clone());
     record.data.0.push(("links".into(), serde_json::json!([hostile])));
     for format in FORMATS {
-        let settings = Settings { format: Some(format), terminal: true, ..Settings::default() };
-        let text = written_with(settings, columns(), &[record.clone()]);
+        let settings = Settings { terminal: true, ..into(Destination::Stdout, Some(format)) };
+        let text = written_with(settings, &columns(), &[record.clone()]);
         let acts = |c: char| crate::model::Clean::is_hostile(c) && !matches!(c, '\n' | '\t');
         assert!(!text.contains(acts), "{}: {text:?}", format.name);
     }

@@ -1,17 +1,13 @@
-//! The end of the line: takes records from the channel, writes them in batches, and shows each one that is written.
+//! The end of the line: takes records from the channel, writes them in batches to every output, and shows each one that is written.
 
-use std::io;
 use std::path::PathBuf;
 use std::thread;
 
 use tokio::sync::mpsc::Receiver;
 
-use super::place::Sink;
-use super::{Error, Format};
-use crate::model::Record;
-
-/// A batch is written when it has this many bytes, or when no record is waiting.
-const BATCH: usize = 64 * 1024;
+use super::Error;
+use super::output::Output;
+use crate::model::{Earlier, Record};
 
 /// How the writing of records ended without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,56 +18,42 @@ pub enum End {
     Closed,
 }
 
-/// What is left behind by a finished output.
+/// What is left behind by finished outputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Finished {
-    /// With `Existing::Overwrite` and an incomplete run: the file that has this run's records. The old file is untouched.
-    pub partial: Option<PathBuf>,
+    /// With `Existing::Overwrite` and an incomplete run: the files that have this run's records. The old ones are untouched.
+    pub partial: Vec<PathBuf>,
 }
 
-/// An open output. Made by [`open`](super::open), fed by [`run`](Self::run), ended by [`finish`](Self::finish).
+/// Open outputs. Made by [`open`](super::open), fed by [`run`](Self::run), ended by [`finish`](Self::finish).
 pub struct Writer {
-    sink: Box<dyn Sink>,
-    format: Box<dyn Format>,
-    /// Bytes not yet written, and where in them each record of the batch ends.
-    buffer: Vec<u8>,
-    ends: Vec<usize>,
+    outputs: Vec<Box<dyn Output>>,
     batch: Vec<Record>,
     before_write: Box<dyn FnMut() + Send>,
-    state: State,
-}
-
-/// What may still be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Anything.
-    Open,
-    /// Nothing: the reader has gone.
-    Closed,
-    /// A write failed, but the output ends after a whole record.
-    Failed,
-    /// A write failed half-way through a record.
-    Torn,
+    earlier: Earlier,
+    /// A write failed, or a reader has gone.
+    is_over: bool,
 }
 
 impl Writer {
-    /// A writer that begins with `lead`, at once.
-    pub(super) fn new(sink: Box<dyn Sink>, format: Box<dyn Format>, lead: Vec<u8>) -> Result<Self, Error> {
-        let before_write = Box::new(|| ());
-        let mut writer = Self { sink, format, buffer: lead, ends: vec![], batch: vec![], before_write, state: State::Open };
-        writer.write(&mut |_| ())?;
-        Ok(writer)
+    pub(super) fn new(outputs: Vec<Box<dyn Output>>, earlier: Earlier) -> Self {
+        Self { outputs, batch: vec![], before_write: Box::new(|| ()), earlier, is_over: false }
     }
 
-    /// Has something done before each batch of records, and before the end if it has bytes: while they are written their reader
-    /// may already act on them.
+    /// The targets that are finished already, as the outputs that are gone on with say. Empty when it is asked for again.
+    pub fn take_earlier(&mut self) -> Earlier {
+        std::mem::take(&mut self.earlier)
+    }
+
+    /// Has something done before each batch of records, and before the end if it has bytes: while they are written their reader may already act on
+    /// them.
     pub fn before_write(&mut self, hook: impl FnMut() + Send + 'static) {
         self.before_write = Box::new(hook);
     }
 
     /// Writes records until the channel is closed. Blocks its thread: records that wait are written together, up to 64 KiB at
     /// a time, and a record that comes alone is written at once. `observe` sees each record, in order, after it was written
-    /// and only then.
+    /// to every output and only then.
     ///
     /// # Errors
     /// A write failed. The records before it are written and observed; where bytes can be taken back (a regular file), the
@@ -80,76 +62,63 @@ impl Writer {
     /// # Panics
     /// On a thread that drives asynchronous tasks.
     pub fn run(&mut self, records: &mut Receiver<Record>, observe: &mut dyn FnMut(&Record)) -> Result<End, Error> {
-        while self.state == State::Open
+        while !self.is_over
             && let Some(first) = records.blocking_recv()
         {
             // Let whoever sends finish its turn: on a busy processor the next records are then here too, and one write has them all.
             thread::yield_now();
             let mut next = Some(first);
             while let Some(record) = next {
-                self.format.record(&record, &mut self.buffer);
-                self.ends.push(self.buffer.len());
+                self.outputs.iter_mut().for_each(|output| output.add(&record));
                 self.batch.push(record);
-                next = if self.buffer.len() < BATCH { records.try_recv().ok() } else { None };
+                let is_full = self.outputs.iter().any(|output| output.is_full());
+                next = if is_full { None } else { records.try_recv().ok() };
             }
             self.write(observe)?;
         }
-        Ok(if self.state == State::Open { End::Done } else { End::Closed })
+        Ok(if self.is_closed() { End::Closed } else { End::Done })
     }
 
-    /// Ends the output, so that it is valid, whole or not. `complete` says that it holds every record of the run: only then
-    /// does an overwriting run put its file in the place of the old one. May be called after [`run`](Self::run) has failed.
+    /// Ends the outputs, so that they are valid, whole or not. `complete` says that they hold every record of the run: only then
+    /// does an overwriting run put its files in the place of the old ones. May be called after [`run`](Self::run) has failed.
     ///
     /// # Errors
-    /// The end cannot be written, or the new file cannot take the old one's place.
+    /// An end cannot be written, or a new file cannot take the old one's place.
     pub fn finish(mut self, complete: bool) -> Result<Finished, Error> {
-        let complete = complete && self.state == State::Open;
-        if matches!(self.state, State::Open | State::Failed) {
-            self.format.end(&mut self.buffer);
-            self.write(&mut |_| ())?;
-        }
-        self.sink.close(complete)
-    }
-
-    /// Writes the buffer and shows the records that are written for good.
-    fn write(&mut self, observe: &mut dyn FnMut(&Record)) -> Result<(), Error> {
-        if !self.buffer.is_empty() {
+        let complete = complete && !self.is_over;
+        let waiting = self.outputs.iter_mut().map(|output| usize::from(output.end())).sum::<usize>();
+        if waiting > 0 {
             (self.before_write)();
         }
-        let (sent, outcome) = send(&mut *self.sink, &self.buffer);
-        let whole = self.ends.partition_point(|end| *end <= sent);
-        if let Err(cause) = &outcome {
-            let kept = whole.checked_sub(1).map_or(0, |last| self.ends[last]);
-            self.state = match sent - kept {
-                _ if cause.kind() == io::ErrorKind::BrokenPipe => State::Closed,
-                0 => State::Failed,
-                torn => self.sink.take_back(torn as u64).map_or(State::Torn, |()| State::Failed),
-            };
+        let mut all = Finished::default();
+        let mut failed = None;
+        // Each is ended whatever becomes of the others.
+        for output in self.outputs {
+            match output.finish(complete) {
+                Ok(finished) => all.partial.extend(finished.partial),
+                Err(error) => failed = failed.or(Some(error)),
+            }
         }
-        self.batch.drain(..).take(whole).for_each(|record| observe(&record));
-        self.ends.clear();
-        self.buffer.clear();
-        match outcome {
-            Err(source) if self.state != State::Closed => Err(Error::Write { place: self.sink.name(), source }),
-            _ => Ok(()),
-        }
+        failed.map_or(Ok(all), Err)
     }
-}
 
-/// Writes and flushes bytes, through interruptions and short writes; answers how many were taken.
-fn send(sink: &mut dyn Sink, bytes: &[u8]) -> (usize, io::Result<()>) {
-    let mut sent = 0;
-    let outcome = loop {
-        let step = if sent < bytes.len() { sink.write(&bytes[sent..]) } else { sink.flush().map(|()| 0) };
-        match step {
-            Ok(0) if sent < bytes.len() => break Err(io::ErrorKind::WriteZero.into()),
-            Ok(0) => break Ok(()),
-            Ok(count) => sent += count,
-            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-            Err(cause) => break Err(cause),
+    fn is_closed(&self) -> bool {
+        self.outputs.iter().any(|output| output.is_closed())
+    }
+
+    /// Writes the batch and shows the records that are in every output for good.
+    fn write(&mut self, observe: &mut dyn FnMut(&Record)) -> Result<(), Error> {
+        (self.before_write)();
+        let (mut whole, mut outcome) = (self.batch.len(), Ok(()));
+        for output in &mut self.outputs {
+            let wrote = output.write();
+            whole = whole.min(wrote.whole);
+            outcome = outcome.and(wrote.outcome);
         }
-    };
-    (sent, outcome)
+        self.is_over = outcome.is_err() || self.is_closed();
+        self.batch.drain(..).take(whole).for_each(|record| observe(&record));
+        outcome
+    }
 }
 
 #[cfg(test)]

@@ -142,12 +142,14 @@ async fn run(
         plan.fetch.direct = true;
         plan.source.inputs = site.urls().into_iter().map(scrape::Origin::Url).collect();
     }
-    if plan.sink.terminal {
-        plan.sink.to = Destination::Writer(terminal.stdout());
+    for output in plan.sink.outputs.iter_mut().filter(|output| matches!(output.place, Destination::Stdout)) {
+        if plan.sink.terminal {
+            output.place = Destination::Writer(terminal.stdout());
+        }
     }
     let grace = plan.crawl.grace;
     let (stopper, stop) = scrape::stop();
-    let watch = terminal.watch(&plan.sink.to);
+    let watch = terminal.watch(plan.sink.outputs.iter().map(|output| &output.place));
     let run = scrape::run(plan, watch, stop);
     tokio::pin!(run);
     let mut signal = None;

@@ -12,7 +12,7 @@ use scrape::model::Secrets;
 use scrape::policy::guard::Mode;
 use scrape::sink::FormatEntry;
 use scrape::source::Entry;
-use scrape::{Destination, Existing, Origin, Plan};
+use scrape::{Destination, Existing, Origin, Plan, To};
 
 use crate::args::{Args, Via};
 use crate::asking::asking;
@@ -149,19 +149,19 @@ fn memory(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
 
 fn sink(args: &Args, plan: &mut Plan) {
     let sink = &mut plan.sink;
-    sink.to = match args.output.as_deref() {
+    let place = match args.output.as_deref() {
         None => Destination::Stdout,
         Some(path) if path == Path::new("-") => Destination::Stdout,
         Some(path) => Destination::File(path.to_owned()),
     };
-    sink.format = args.format.as_deref().and_then(FormatEntry::named);
+    sink.terminal = matches!(place, Destination::Stdout) && io::stdout().is_terminal();
+    sink.outputs = vec![To { place, format: args.format.as_deref().and_then(FormatEntry::named) }];
     sink.existing = match (args.overwrite, args.append) {
         (true, _) => Existing::Overwrite,
         (_, true) => Existing::Append,
         _ => Existing::Refuse,
     };
     sink.csv_safe = args.csv_safe;
-    sink.terminal = matches!(sink.to, Destination::Stdout) && io::stdout().is_terminal();
 }
 
 /// A file, whatever it is called.
@@ -171,8 +171,8 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 
 /// Refuses to write the records over the list that they come from, or what is kept of hosts or cookies over either.
 fn not_onto_itself(plan: &Plan, jar: Option<&Path>) -> anyhow::Result<()> {
-    let output = if let Destination::File(file) = &plan.sink.to { Some(file.as_path()) } else { None };
-    if let Some(jar) = jar.filter(|jar| Some(*jar) == output) {
+    let outputs: Vec<_> = plan.sink.outputs.iter().filter_map(|output| file_of(&output.place)).collect();
+    if let Some(jar) = jar.filter(|jar| outputs.contains(jar)) {
         bail!("{} is the output: --cookie-jar needs a file of its own", jar.display());
     }
     for (flag, file) in [("--pace-state", plan.crawl.pace_state.as_deref()), ("--cookie-jar", jar)] {
@@ -182,20 +182,26 @@ fn not_onto_itself(plan: &Plan, jar: Option<&Path>) -> anyhow::Result<()> {
             .inputs
             .iter()
             .filter_map(|input| if let Origin::File(file) = input { Some(file.as_path()) } else { None });
-        if inputs.chain(output).any(|other| identity(other) == Some(kept)) {
+        if inputs.chain(outputs.iter().copied()).any(|other| identity(other) == Some(kept)) {
             bail!("{} is the input or the output: {flag} needs a file of its own", file.display());
         }
     }
-    let Destination::File(output) = &plan.sink.to else { return Ok(()) };
-    let Some(written) = identity(output) else { return Ok(()) };
-    for input in &plan.source.inputs {
-        if let Origin::File(read) = input
-            && identity(read) == Some(written)
-        {
-            bail!("{} is the input: the output needs another file", output.display());
+    for output in outputs {
+        let Some(written) = identity(output) else { continue };
+        for input in &plan.source.inputs {
+            if let Origin::File(read) = input
+                && identity(read) == Some(written)
+            {
+                bail!("{} is the input: the output needs another file", output.display());
+            }
         }
     }
     Ok(())
+}
+
+/// The file that an output is.
+fn file_of(place: &Destination) -> Option<&Path> {
+    if let Destination::File(file) = place { Some(file) } else { None }
 }
 
 fn set<T>(setting: &mut T, typed: Option<T>) {

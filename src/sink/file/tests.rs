@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use tempfile::TempDir;
 
 use super::*;
-use crate::sink::samples::{columns, failed, full, sent, write_all, written};
+use crate::sink::samples::{columns, failed, full, into, sent, write_all, written};
 use crate::sink::{Destination, End, Finished, Settings, Writer};
 
 fn folder() -> (TempDir, PathBuf) {
@@ -16,11 +16,11 @@ fn folder() -> (TempDir, PathBuf) {
 }
 
 fn into_file(path: &Path, existing: Existing) -> Settings {
-    Settings { to: Destination::File(path.to_owned()), existing, ..Settings::default() }
+    Settings { existing, ..into(Destination::File(path.to_owned()), None) }
 }
 
 fn opened(path: &Path, existing: Existing) -> Result<Writer, Error> {
-    crate::sink::open(into_file(path, existing), columns())
+    crate::sink::open(into_file(path, existing), &columns())
 }
 
 fn refusal(path: &Path, existing: Existing) -> Error {
@@ -31,7 +31,7 @@ fn refusal(path: &Path, existing: Existing) -> Error {
 fn a_new_file_is_made_whatever_existing_says() {
     for existing in [Existing::Refuse, Existing::Append, Existing::Overwrite] {
         let (folder, path) = folder();
-        write_all(into_file(&path, existing), columns(), &[full()]).unwrap();
+        write_all(into_file(&path, existing), &columns(), &[full()]).unwrap();
         assert_eq!(read_to_string(&path).unwrap(), written("jsonl", &[full()]));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
     }
@@ -57,7 +57,7 @@ fn overwriting_swaps_the_file_in_whole_at_the_end() {
     assert_eq!(fs::metadata(&partial).unwrap().permissions().mode() & 0o777, 0o640, "before any byte");
     writer.run(&mut sent(&[full()]), &mut |_| ()).unwrap();
     assert_eq!(read_to_string(&path).unwrap(), "old");
-    assert_eq!(writer.finish(true).unwrap(), Finished { partial: None });
+    assert_eq!(writer.finish(true).unwrap(), Finished::default());
     assert_eq!(read_to_string(&path).unwrap(), written("jsonl", &[full()]));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
     assert!(!partial.exists());
@@ -70,7 +70,7 @@ fn an_incomplete_run_leaves_the_old_file_and_names_its_own() {
     for records in [&[full(), failed()][..], &[full()]] {
         let mut writer = opened(&path, Existing::Overwrite).unwrap();
         writer.run(&mut sent(records), &mut |_| ()).unwrap();
-        let partial = writer.finish(false).unwrap().partial.unwrap();
+        let partial = writer.finish(false).unwrap().partial.remove(0);
         assert_eq!(read_to_string(&path).unwrap(), "old");
         assert_eq!(read_to_string(&partial).unwrap(), written("jsonl", records), "also over an earlier one");
     }
@@ -82,7 +82,7 @@ fn the_file_behind_a_link_is_the_one_that_is_replaced() {
     let behind = folder.path().join("behind.jsonl");
     symlink("behind.jsonl", &path).unwrap();
     for _ in 0..2 {
-        write_all(into_file(&path, Existing::Overwrite), columns(), &[full()]).unwrap();
+        write_all(into_file(&path, Existing::Overwrite), &columns(), &[full()]).unwrap();
         assert!(path.is_symlink() && !behind.is_symlink());
         assert_eq!(read_to_string(&behind).unwrap(), written("jsonl", &[full()]));
     }
@@ -151,7 +151,7 @@ fn what_cannot_be_a_file_is_said_before_any_record() {
 #[test]
 fn devices_are_written_as_they_are() {
     for existing in [Existing::Refuse, Existing::Append, Existing::Overwrite] {
-        write_all(into_file(Path::new("/dev/null"), existing), columns(), &[full()]).unwrap();
+        write_all(into_file(Path::new("/dev/null"), existing), &columns(), &[full()]).unwrap();
     }
     assert!(!Path::new("/dev/null.partial").exists());
 }
@@ -161,7 +161,7 @@ fn a_pipe_by_name_gets_the_records() {
     for existing in [Existing::Refuse, Existing::Append, Existing::Overwrite] {
         let (mut reader, writer) = io::pipe().unwrap();
         let path = PathBuf::from(format!("/proc/self/fd/{}", writer.as_raw_fd()));
-        write_all(into_file(&path, existing), columns(), &[full()]).unwrap();
+        write_all(into_file(&path, existing), &columns(), &[full()]).unwrap();
         drop(writer);
         assert_eq!(io::read_to_string(&mut reader).unwrap(), written("jsonl", &[full()]), "{existing:?}");
     }
@@ -176,9 +176,8 @@ fn a_full_device_is_an_error_with_its_path_and_cause() {
         assert!(error.source().unwrap().to_string().starts_with("No space left on device"));
         assert!(!error.is_usage() && writer.finish(false).is_ok());
     }
-    let settings =
-        Settings { format: crate::sink::FormatEntry::named("csv"), ..into_file(Path::new("/dev/full"), Existing::Refuse) };
-    assert!(crate::sink::open(settings, columns()).is_err(), "the header is written before any request");
+    let settings = into(Destination::File("/dev/full".into()), crate::sink::FormatEntry::named("csv"));
+    assert!(crate::sink::open(settings, &columns()).is_err(), "the header is written before any request");
 }
 
 #[test]
@@ -193,7 +192,7 @@ fn a_pipe_whose_reader_has_gone_ends_the_run_quietly() {
     drop(reader);
     for format in crate::sink::FORMATS {
         let to = Destination::Writer(Box::new(writer.try_clone().unwrap()));
-        let mut writer = crate::sink::open(Settings { to, format: Some(format), ..Settings::default() }, columns()).unwrap();
+        let mut writer = crate::sink::open(into(to, Some(format)), &columns()).unwrap();
         let end = writer.run(&mut sent(&[full()]), &mut |_| panic!("nobody has read it")).unwrap();
         assert_eq!(end, End::Closed, "{}", format.name);
         assert_eq!(writer.finish(true).unwrap(), Finished::default());

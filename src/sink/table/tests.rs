@@ -3,11 +3,12 @@ use serde_json::json;
 
 use super::*;
 use crate::model::Data;
-use crate::sink::samples::{appended, columns, failed, full, with_title, write_all, written, written_with};
-use crate::sink::{FormatEntry, Settings};
+use crate::sink::samples::{appended, columns, failed, full, into, with_title, write_all, written, written_with};
+use crate::sink::{Destination, FormatEntry, Settings};
 
-fn csv_of(settings: Settings, columns: Columns, records: &[Record]) -> String {
-    written_with(Settings { format: FormatEntry::named("csv"), ..settings }, columns, records)
+fn csv_of(mut settings: Settings, columns: &Columns, records: &[Record]) -> String {
+    settings.outputs[0].format = FormatEntry::named("csv");
+    written_with(settings, columns, records)
 }
 
 fn rows(delimiter: u8, text: &str) -> Vec<Vec<String>> {
@@ -43,13 +44,13 @@ fn the_own_columns_are_the_keys_of_a_record() {
 
 #[test]
 fn the_header_is_there_without_a_row() {
-    assert_eq!(csv_of(Settings::default(), Columns::default(), &[]), OWN.join(",") + "\n");
+    assert_eq!(csv_of(Settings::default(), &Columns::default(), &[]), OWN.join(",") + "\n");
 }
 
 #[test]
 fn free_input_is_one_column_of_json() {
     let columns = Columns { data: vec![], input: vec![], free_input: true };
-    let table = rows(b',', &csv_of(Settings::default(), columns, &[full(), failed()]));
+    let table = rows(b',', &csv_of(Settings::default(), &columns, &[full(), failed()]));
     assert_eq!(table[0].last().unwrap(), "input");
     assert_eq!(table[1].last().unwrap(), r#"{"sku":"A-1","note":"x"}"#);
     assert_eq!(table[2].last().unwrap(), "");
@@ -60,7 +61,7 @@ fn values_that_are_no_text_are_json() {
     let mut record = full();
     record.data = Data(vec![("price".into(), json!(-1.5)), ("links".into(), json!(["ü\u{9b}"])), ("title".into(), json!(true))]);
     let settings = Settings { csv_safe: true, ..Settings::default() };
-    let table = rows(b',', &csv_of(settings, columns(), &[record]));
+    let table = rows(b',', &csv_of(settings, &columns(), &[record]));
     assert_eq!(table[1][11..14], ["true", "[\"ü\\u009b\"]", "-1.5"]);
 }
 
@@ -78,7 +79,7 @@ fn formulas_are_text_only_when_asked_for() {
     ] {
         let cell = |csv_safe| {
             let settings = Settings { csv_safe, ..Settings::default() };
-            rows(b',', &csv_of(settings, columns(), &[with_title(1, text)]))[1][11].clone()
+            rows(b',', &csv_of(settings, &columns(), &[with_title(1, text)]))[1][11].clone()
         };
         assert_eq!((cell(false).as_str(), cell(true).as_str()), (text, safe));
     }
@@ -103,11 +104,11 @@ fn a_field_with_the_name_of_another_column_is_refused() {
         (with(&["input.x"], &["x"], false), "input.x"),
         (with(&["input"], &[], true), "input"),
     ] {
-        let settings = Settings { format: FormatEntry::named("tsv"), ..Settings::default() };
-        let error = write_all(settings, columns, &[]).unwrap_err();
+        let settings = into(Destination::Stdout, FormatEntry::named("tsv"));
+        let error = write_all(settings, &columns, &[]).unwrap_err();
         assert!(matches!(&error, Error::Clash { name } if name == clash) && error.is_usage(), "{error}");
     }
-    assert!(csv_of(Settings::default(), with(&["input"], &["url"], false), &[]).ends_with(",input,input.url\n"));
+    assert!(csv_of(Settings::default(), &with(&["input"], &["url"], false), &[]).ends_with(",input,input.url\n"));
 }
 
 #[test]

@@ -1,13 +1,14 @@
 use std::cell::RefCell;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::model::Columns;
-use crate::sink::place::{Lent, Opened};
-use crate::sink::samples::{Shared, columns, sent, with_title};
-use crate::sink::{Destination, FORMATS, FormatEntry, Settings, Style, open};
+use crate::sink::place::{Lent, Opened, Sink};
+use crate::sink::samples::{Shared, columns, into, sent, with_title};
+use crate::sink::stream::{BATCH, Stream};
+use crate::sink::{Destination, FORMATS, Finished, Format, FormatEntry, Style, open};
 
 /// What an operation of a `Flaky` place does instead of what it should.
 #[derive(Clone, Copy, Debug)]
@@ -90,12 +91,17 @@ fn expected(format: &FormatEntry, records: &[Record]) -> (Vec<u8>, Vec<u8>) {
     (without, out)
 }
 
+/// A writer to one output of bytes.
+fn into_one(sink: Box<dyn Sink>, format: Box<dyn Format>, lead: Vec<u8>) -> Result<Writer, Error> {
+    Ok(Writer::new(vec![Box::new(Stream::new(sink, format, lead)?)], Earlier::default()))
+}
+
 /// Runs a format into a place whose n-th write goes wrong. Answers the observed records, whether it opened at all, and whether
 /// everything went well.
 fn run_into(format: &FormatEntry, sink: Box<dyn Sink>, records: &[Record]) -> (Vec<Record>, bool, bool) {
     let mut seen = Vec::new();
     let (format, lead) = made(format);
-    let Ok(mut writer) = Writer::new(sink, format, lead) else { return (seen, false, false) };
+    let Ok(mut writer) = into_one(sink, format, lead) else { return (seen, false, false) };
     let run = writer.run(&mut sent(records), &mut |record| seen.push(record.clone()));
     let complete = run.is_ok();
     let finished = writer.finish(complete).is_ok();
@@ -166,10 +172,10 @@ fn a_failed_run_does_not_replace_the_old_file() {
     std::fs::write(&target, "old").unwrap();
     let inner = crate::sink::file::open(&target, crate::sink::Existing::Overwrite).unwrap();
     let (format, lead) = made(&FORMATS[0]);
-    let mut writer = Writer::new(Box::new(Flaky { inner, fault: Fault::Full, left: 1, full: false }), format, lead).unwrap();
+    let mut writer = into_one(Box::new(Flaky { inner, fault: Fault::Full, left: 1, full: false }), format, lead).unwrap();
     let error = writer.run(&mut sent(&records()), &mut |_| ()).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot write {}", folder.path().join("out.jsonl.partial").display()));
-    assert_eq!(writer.finish(true).unwrap().partial, Some(folder.path().join("out.jsonl.partial")));
+    assert_eq!(writer.finish(true).unwrap().partial, [folder.path().join("out.jsonl.partial")]);
     assert_eq!(std::fs::read_to_string(&target).unwrap(), "old");
 }
 
@@ -195,7 +201,7 @@ fn a_record_that_comes_alone_is_written_before_the_next_is_waited_for() {
     for format in FORMATS {
         let shared = Shared::default();
         let to = Destination::Writer(Box::new(shared.clone()));
-        let mut writer = open(Settings { to, format: Some(format), ..Settings::default() }, columns()).unwrap();
+        let mut writer = open(into(to, Some(format)), &columns()).unwrap();
         let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
         sender.try_send(with_title(1, "first")).unwrap();
         let sender = RefCell::new(Some(sender));
@@ -231,7 +237,7 @@ impl io::Write for Counting {
 fn records_that_wait_are_written_together() {
     let shared = Shared::default();
     let to = Destination::Writer(Box::new(Counting(shared.clone(), 0)));
-    let mut writer = open(Settings { to, ..Settings::default() }, Columns::default()).unwrap();
+    let mut writer = open(into(to, None), &Columns::default()).unwrap();
     let records: Vec<_> = (1..=1000).map(|index| with_title(index, "x")).collect();
     let size = expected(&FORMATS[0], &records).0.len();
     writer.run(&mut sent(&records), &mut |_| ()).unwrap();
@@ -244,7 +250,7 @@ fn who_asked_is_told_before_each_write_and_only_then() {
     for (format, ends) in FORMATS.iter().map(|format| (format, format.name == "json")) {
         let shared = Shared::default();
         let to = Destination::Writer(Box::new(shared.clone()));
-        let mut writer = open(Settings { to, format: Some(format), ..Settings::default() }, columns()).unwrap();
+        let mut writer = open(into(to, Some(format)), &columns()).unwrap();
         let told = std::sync::Arc::<std::sync::Mutex<Vec<String>>>::default();
         let (tell, so_far) = (told.clone(), shared.clone());
         writer.before_write(move || tell.lock().unwrap().push(so_far.text()));

@@ -89,7 +89,7 @@ pub(crate) fn library(plan: Plan) -> (Vec<Record>, Summary) {
 /// The same, where somebody may stop it.
 #[track_caller]
 pub(crate) fn library_until(mut plan: Plan, stop: Stop) -> (Vec<Record>, Summary) {
-    plan.sink.to = Destination::Writer(Box::new(io::sink()));
+    plan.sink.outputs = vec![Destination::Writer(Box::new(io::sink())).into()];
     let records = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&records);
     let observe = move |record: &Record| seen.lock().expect("nobody panics with it").push(record.clone());

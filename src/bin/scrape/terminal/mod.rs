@@ -139,12 +139,14 @@ impl Terminal {
     }
 
     /// Starts to show how far the run is, and gives what is to be told about it.
-    pub(crate) fn watch(&self, records: &Destination) -> Watch {
+    pub(crate) fn watch<'a>(&self, records: impl IntoIterator<Item = &'a Destination>) -> Watch {
         let Talk { log_format, quiet, .. } = self.talk;
         let voice = Voice { out: self.out.clone(), format: log_format, quiet };
         let watch = Watch::new(voice);
         let clock = match &self.out.bar {
-            Some(bar) => Some(watch.draw_on(bar.clone(), self.talk.progress == Progress::Auto && out::has_reader(records))),
+            Some(bar) => {
+                Some(watch.draw_on(bar.clone(), self.talk.progress == Progress::Auto && records.into_iter().any(out::has_reader)))
+            }
             None if self.talk.progress == Progress::Log && !self.talk.quiet => {
                 Some(watch.log_to(self.out.clone(), self.talk.log_format))
             }

@@ -49,7 +49,7 @@ pub(super) fn json(summary: &Summary, now: SystemTime) -> String {
         json!({
             "read": read, "ok": ok, "failed": failed, "skipped": skipped, "passed_over": summary.passed_over, "left": left, "kinds": kinds, "statuses": statuses, "bytes": bytes,
             "requests": requests, "robots": robots, "retries": retries, "slowed": slowed, "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), "ended": ended,
-            "input_complete": input_complete, "partial": summary.partial.as_ref().map(|path| path.display().to_string()),
+            "input_complete": input_complete, "partial": summary.partial.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
         }),
     )
 }
@@ -129,8 +129,8 @@ fn left(summary: &Summary) -> Option<String> {
 
 /// Where the records are, if they did not get the place that was meant for them.
 fn partial(summary: &Summary) -> Option<String> {
-    let partial = summary.partial.as_ref()?;
-    Some(format!("the output is untouched; this run's records are in {}", Clean(&partial.display().to_string())))
+    let partial: Vec<_> = summary.partial.iter().map(|path| Clean(&path.display().to_string()).to_string()).collect();
+    (!partial.is_empty()).then(|| format!("the output is untouched; this run's records are in {}", partial.join(", ")))
 }
 
 fn counted(count: u64, one: impl Display, many: impl Display) -> String {
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn a_run_that_was_cut_short_says_what_is_left() {
         let left = "1 target is left and the list was not read to its end";
-        let partial = Some("out.csv.partial".into());
+        let partial = vec!["out.csv.partial".into()];
         let cut = Summary { read: 1001, left: 1, input_complete: false, ended: Ended::Deadline, partial, ..finished() };
         let text = text(&cut, false);
         assert!(text.starts_with("stopped by the deadline after 1m 23s: "), "{text}");

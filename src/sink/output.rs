@@ -1,0 +1,33 @@
+//! What one output is to the writer, whatever it is made of: bytes or tables of a database.
+
+use super::{Error, Finished};
+use crate::model::Record;
+
+/// One of the places that every record goes to.
+pub(super) trait Output: Send {
+    /// Adds a record to what is written next.
+    fn add(&mut self, record: &Record);
+
+    /// Enough was added for a write of its own.
+    fn is_full(&self) -> bool;
+
+    /// Writes what was added: whatever becomes of this process, it is there.
+    fn write(&mut self) -> Wrote;
+
+    /// Nobody reads this output any more (`| head`).
+    fn is_closed(&self) -> bool;
+
+    /// Adds what comes after the last record, and says whether anything waits to be written.
+    fn end(&mut self) -> bool;
+
+    /// Ends the output, so that it is valid, whole or not. `complete` says that every record of the run is in every output.
+    fn finish(self: Box<Self>, complete: bool) -> Result<Finished, Error>;
+}
+
+/// What a write came to.
+pub(super) struct Wrote {
+    /// How many of the records that were added are in the output for good.
+    pub whole: usize,
+    /// Why it was not all of them. A reader that has gone is no error.
+    pub outcome: Result<(), Error>,
+}
