@@ -11,7 +11,7 @@
 //!
 //! Every target that is read becomes exactly one [`Record`], success or failure. Both channels are bounded, a body never leaves
 //! its worker, and what hosts that wait leave over is parked on disk; so memory depends on the options and never on the length of
-//! the list.
+//! the list. Bodies that are to be kept ([`Plan::bodies`]) are files, written where they are read.
 //!
 //! A run is polite unless it is told otherwise: each host's pace follows its answers, a host that asks to be left alone or cannot
 //! be reached is, and none of that holds up another host. Rates, robots.txt and what is known of single hosts are
@@ -39,8 +39,9 @@
 //! ```
 //!
 //! The folders are layers, and imports only go down: [`run`](mod@run) over [`crawl`] over [`source`], [`frontier`], [`fetch`],
-//! [`extract`], [`sink`] and [`ledger`], which know nothing of each other, over [`policy`] over [`model`].
+//! [`extract`], [`bodies`], [`sink`] and [`ledger`], which know nothing of each other, over [`policy`] over [`model`].
 
+pub mod bodies;
 pub mod crawl;
 pub mod extract;
 pub mod fetch;

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::Crawl;
+use super::{Broken, Crawl};
 use crate::fetch::Fetch;
 use crate::model::{News, Target};
 
@@ -73,7 +73,7 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
                     self.frontier.unpark(host, targets, now);
                 }
                 Err(error) => {
-                    self.broken = Some(error);
+                    self.broken = Some(Broken::Parked(error));
                     return;
                 }
             }

@@ -20,7 +20,6 @@ mod watch;
 mod worker;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -37,10 +36,10 @@ pub use self::outbox::ORDERED_WINDOW;
 use self::outbox::Outbox;
 use self::parking::Parking;
 pub(crate) use self::patience::Patience;
-pub use self::settings::{Crawled, Line, Settings};
+pub use self::settings::{Broken, Crawled, Line, Settings};
 pub use self::stop::{Halt, Stop, Stopper, stop};
 use self::watch::{Roster, Watch};
-use self::worker::Shop;
+use self::worker::{Shop, Worked};
 use crate::fetch::Fetch;
 use crate::frontier::Frontier;
 use crate::ledger::Ledger;
@@ -65,7 +64,8 @@ pub async fn crawl<F: Fetch>(
     frontier.permits = settings.concurrency;
     frontier.window = frontier.window.max(settings.concurrency.saturating_mul(2));
     let readers = std::thread::available_parallelism().map_or(1, usize::from);
-    let Line { targets, total, records, fetch, extract, max_body, stop, ledger } = line;
+    let Line { targets, total, records, fetch, extract, bodies, max_body, stop, ledger } = line;
+    let bodies = bodies.map(Arc::new);
     let mut crawl = Crawl {
         frontier: Frontier::new(frontier.clone(), now.into_std()),
         intake: Intake::new(targets, frontier.window, now),
@@ -73,7 +73,7 @@ pub async fn crawl<F: Fetch>(
         told: now,
         permits: Arc::new(Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
         workers: JoinSet::new(),
-        shop: Arc::new(Shop { fetch, extract, max_body, readers: Semaphore::new(readers) }),
+        shop: Arc::new(Shop { fetch, extract, bodies, max_body, readers: Semaphore::new(readers) }),
         outbox: Outbox::new(settings.ordered),
         deadline: settings.deadline.and_then(|deadline| now.checked_add(deadline)),
         draining: None,
@@ -97,8 +97,7 @@ pub async fn crawl<F: Fetch>(
     }
     let Intake { read, skipped, is_complete, .. } = crawl.intake;
     let slowed = crawl.slowed.into_values().collect();
-    let broken = crawl.broken.map(|error| error.to_string());
-    Crawled { read, skipped, input_complete: is_complete, slowed, broken, ..crawl.did }
+    Crawled { read, skipped, input_complete: is_complete, slowed, broken: crawl.broken, ..crawl.did }
 }
 
 struct Crawl<F, S> {
@@ -110,7 +109,7 @@ struct Crawl<F, S> {
     /// The latest instant that the frontier was told.
     told: Instant,
     permits: Arc<Semaphore>,
-    workers: JoinSet<Box<Done>>,
+    workers: JoinSet<Worked>,
     shop: Arc<Shop<F>>,
     outbox: Outbox,
     total: Option<u64>,
@@ -124,8 +123,8 @@ struct Crawl<F, S> {
     /// What is kept of hosts beyond this run.
     ledger: Option<Ledger>,
     parking: Parking,
-    /// What was parked cannot be read back.
-    broken: Option<io::Error>,
+    /// Why it cannot go on.
+    broken: Option<Broken>,
     /// The surplus of waiting hosts has no place left.
     cannot_park: bool,
     /// The hosts whose answers changed their pace, with the pace that they came to.
@@ -159,7 +158,12 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         self.workers.abort_all();
         match cut {
             Some(Cut::Output) => self.did.ended = Ended::OutputClosed,
-            Some(Cut::Broken) => self.did.ended = Ended::Broken,
+            Some(Cut::Broken) => {
+                // What is done is done: nobody fetches it again for what befell another.
+                self.outbox.release();
+                let _ = self.deliver(gone).await;
+                self.did.ended = Ended::Broken;
+            }
             Some(Cut::Now) => self.did.ended = Ended::Stopped,
             Some(Cut::Blocked) => self.did.is_blocked = true,
             None => {
@@ -203,6 +207,9 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
                 while let Some(done) = self.workers.try_join_next() {
                     self.settle(done);
                 }
+                if self.broken.is_some() {
+                    return Err(Cut::Broken);
+                }
             }
             target = self.intake.next(), if has_room => {
                 if let Some(target) = target {
@@ -214,9 +221,9 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         Ok(())
     }
 
-    fn settle(&mut self, done: Result<Box<Done>, tokio::task::JoinError>) {
+    fn settle(&mut self, done: Result<Worked, tokio::task::JoinError>) {
         match done {
-            Ok(done) => {
+            Ok(Ok(done)) => {
                 let failed = log::done(&done);
                 self.hear_of_unsent(&done);
                 self.note_end(&done);
@@ -228,10 +235,11 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
                     failed.log(record.is_some());
                 }
                 if let Some(mut record) = record {
-                    self.settings.secrets.hide(&mut record);
+                    self.complete(&mut record);
                     self.outbox.push(record);
                 }
             }
+            Ok(Err(error)) => self.broken = Some(Broken::Body(error)),
             // Cut off by the grace time: the target is left. A worker catches its own panics; one that gets past it must not hang the run.
             Err(error) => {
                 if let Ok(panic) = error.try_into_panic() {
@@ -239,6 +247,14 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
                 }
             }
         }
+    }
+
+    /// Gives a record what every record of this run has, and takes from it what none may show.
+    fn complete(&self, record: &mut Record) {
+        if self.shop.bodies.is_some() {
+            record.body.get_or_insert_default();
+        }
+        self.settings.secrets.hide(record);
     }
 
     /// A request that found no descriptor or was refused by the guard was none, and somebody should know once that the run waits for

@@ -1,5 +1,6 @@
 //! What a crawl is told, what it is given, and what it says it did.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::stop::Stop;
+use crate::bodies::{self, Bodies};
 use crate::extract::Extractor;
 use crate::frontier;
 use crate::ledger::Ledger;
@@ -61,6 +63,8 @@ pub struct Line<F> {
     pub fetch: F,
     /// Who reads pages.
     pub extract: Arc<Extractor>,
+    /// Where bodies are saved, if they are.
+    pub bodies: Option<Bodies>,
     /// The most bytes of a decoded body.
     pub max_body: u64,
     /// What is kept of hosts beyond this run, if that is wanted.
@@ -69,8 +73,17 @@ pub struct Line<F> {
     pub stop: Stop,
 }
 
+/// What ends a crawl before its work is done, and is no failure of a target.
+#[derive(Debug)]
+pub enum Broken {
+    /// Targets that had been parked cannot be read back.
+    Parked(io::Error),
+    /// The body of an accepted page cannot be saved: its target is left.
+    Body(bodies::Error),
+}
+
 /// What a crawl did.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 pub struct Crawled {
     /// Targets taken in, skipped ones included.
     pub read: u64,
@@ -82,8 +95,8 @@ pub struct Crawled {
     pub robots: u64,
     /// The hosts whose answers changed their pace, with the pace that they came to.
     pub slowed: Vec<Slowed>,
-    /// Why targets that had been parked could not be read back: the run broke.
-    pub broken: Option<String>,
+    /// What broke it.
+    pub broken: Option<Broken>,
     /// Attempts beyond the first of a target.
     pub retries: u64,
     /// Why it ended.

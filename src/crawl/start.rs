@@ -44,7 +44,7 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
                 Next::Go(ticket) => self.spawn(*ticket, permit),
                 Next::Refused(mut record) => {
                     refused += 1;
-                    self.settings.secrets.hide(&mut record);
+                    self.complete(&mut record);
                     log::refused(&record);
                     self.watch.patience.moved(now);
                     self.outbox.push(*record);
@@ -77,7 +77,7 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         self.workers.spawn(async move {
             let done = work(shop, ticket, &aloft.flight).await;
             drop((aloft, permit));
-            Box::new(done)
+            done.map(Box::new)
         });
     }
 }

@@ -10,9 +10,10 @@ use futures_util::FutureExt;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use crate::bodies::{self, Bodies};
 use crate::extract::Extractor;
 use crate::fetch::{self, Cap, Fetch, Held, Reply};
-use crate::model::{Done, ErrorKind, Failure, Flight, Outcome, Page, Phase, Purpose, Row, Ticket};
+use crate::model::{Done, ErrorKind, Failure, Flight, Outcome, Page, Phase, Purpose, Row, Saved, Ticket};
 use crate::policy::robots;
 
 /// Pages up to this many bytes as received are read where they arrive: handing them over costs more than they hold up the sockets.
@@ -23,13 +24,31 @@ const INLINE_BYTES: usize = 8 << 10;
 pub(super) struct Shop<F> {
     pub(super) fetch: F,
     pub(super) extract: Arc<Extractor>,
+    pub(super) bodies: Option<Arc<Bodies>>,
     pub(super) max_body: u64,
     /// One permit a processor: more pages at a time would only take memory and turns from each other.
     pub(super) readers: Semaphore,
 }
 
-/// Uses one ticket. Whatever happens, the ticket comes back.
-pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket, flight: &Arc<Flight>) -> Done {
+/// What a worker comes back with: its ticket, or why nothing that is accepted can be saved any more.
+pub(super) type Worked = Result<Box<Done>, bodies::Error>;
+
+/// What is wrong when a page comes to nothing.
+enum Fault {
+    /// The page.
+    Page(Failure),
+    /// The folder of bodies, and so the run.
+    Folder(bodies::Error),
+}
+
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Self::Page(failure)
+    }
+}
+
+/// Uses one ticket. Whatever happens to its page, the ticket comes back.
+pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket, flight: &Arc<Flight>) -> Result<Done, bodies::Error> {
     let started = Instant::now();
     let fetched = AssertUnwindSafe(shop.fetch.fetch(&ticket, flight)).catch_unwind().await;
     // What it waited for our own memory says nothing of its server.
@@ -40,7 +59,11 @@ pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket, flight: &
             asked = page.asked.take();
             flight.enter(Phase::Reading, Instant::now().into_std());
             let read = AssertUnwindSafe(read(&shop, &ticket, page, held)).catch_unwind().await;
-            read.unwrap_or_else(|panic| Err(internal(&*panic))).unwrap_or_else(Outcome::Failed)
+            match read.unwrap_or_else(|panic| Err(internal(&*panic).into())) {
+                Ok(outcome) => outcome,
+                Err(Fault::Page(failure)) => Outcome::Failed(failure),
+                Err(Fault::Folder(error)) => return Err(error),
+            }
         }
         Ok(Ok(Reply::Address(address))) => Outcome::Address(address),
         Ok(Ok(Reply::Redirect { status, to, is_public })) => Outcome::Redirect { status, to, is_public },
@@ -49,11 +72,11 @@ pub(super) async fn work<F: Fetch>(shop: Arc<Shop<F>>, ticket: Ticket, flight: &
         Ok(Err(failure)) => Outcome::Failed(failure),
         Err(panic) => Outcome::Failed(internal(&*panic)),
     };
-    Done { ticket, outcome, asked, elapsed, at }
+    Ok(Done { ticket, outcome, asked, elapsed, at })
 }
 
 /// What an answer comes to. It is read within what is held of the memory; where its codings need more than that, again when it is there.
-async fn read<F: Fetch>(shop: &Arc<Shop<F>>, ticket: &Ticket, mut page: Page, mut held: Held) -> Result<Outcome, Failure> {
+async fn read<F: Fetch>(shop: &Arc<Shop<F>>, ticket: &Ticket, mut page: Page, mut held: Held) -> Result<Outcome, Fault> {
     loop {
         let (read, back) = if ticket.purpose == Purpose::Robots {
             (unpacked(page, &mut held).map(|read| read.map(Outcome::Robots)), held)
@@ -86,47 +109,51 @@ impl<T> Read<T> {
     }
 }
 
-/// Decodes a page and extracts its fields: here when it is small, else on a thread of its own, so that no socket waits for it.
-async fn digested<F: Fetch>(
-    shop: &Arc<Shop<F>>,
-    page: Page,
-    mut held: Held,
-) -> Result<(Result<Read<Row>, Failure>, Held), Failure> {
-    let is_small = page.body.len() <= INLINE_BYTES && page.codings.is_empty();
-    if is_small || (shop.extract.is_idle() && page.codings.is_empty()) {
-        return Ok((digest(&shop.extract, page, shop.max_body, &mut held), held));
+/// Decodes a page, extracts its fields and saves its body: here when it is small and stays in memory, else on a thread of its own, so
+/// that no socket waits for it.
+async fn digested<F: Fetch>(shop: &Arc<Shop<F>>, page: Page, mut held: Held) -> Result<(Result<Read<Row>, Fault>, Held), Fault> {
+    let is_cheap = page.body.len() <= INLINE_BYTES || shop.extract.is_idle();
+    if is_cheap && page.codings.is_empty() && shop.bodies.is_none() {
+        return Ok((digest(&shop.extract, None, page, shop.max_body, &mut held), held));
     }
     let _turn = shop.readers.acquire().await.expect("nobody closes this semaphore");
-    let (extract, max_body) = (Arc::clone(&shop.extract), shop.max_body);
+    let (extract, bodies, max_body) = (Arc::clone(&shop.extract), shop.bodies.clone(), shop.max_body);
     #[expect(clippy::disallowed_methods, reason = "this is the crawl's worker: it awaits the thread's answer")]
-    let reading = tokio::task::spawn_blocking(move || (digest(&extract, page, max_body, &mut held), held));
+    let reading = tokio::task::spawn_blocking(move || (digest(&extract, bodies.as_deref(), page, max_body, &mut held), held));
     reading.await.map_err(|error| match error.try_into_panic() {
-        Ok(panic) => internal(&*panic),
-        Err(error) => Failure::new(ErrorKind::Internal, format!("a page was dropped unread: {error}")),
+        Ok(panic) => internal(&*panic).into(),
+        Err(error) => Failure::new(ErrorKind::Internal, format!("a page was dropped unread: {error}")).into(),
     })
 }
 
-fn digest(extract: &Extractor, mut page: Page, max_body: u64, held: &mut Held) -> Result<Read<Row>, Failure> {
+fn digest(
+    extract: &Extractor,
+    bodies: Option<&Bodies>,
+    mut page: Page,
+    max_body: u64,
+    held: &mut Held,
+) -> Result<Read<Row>, Fault> {
     guarded(|| {
         if !fetch::decode_within(&mut page, Cap::Refuse(max_body), held)? {
             return Ok(Read::NoMemory(page.into()));
         }
         let (data, charset) = extract.read(&page)?;
+        let body = bodies.map(|bodies| bodies.save(&page)).transpose().map_err(Fault::Folder)?.map(|path| Saved(Some(path)));
         let (status, content_type, bytes) = (page.status, page.content_type.take(), page.body.len() as u64);
-        Ok(Read::Done(Row { status, content_type, bytes, data, charset }))
+        Ok(Read::Done(Row { status, content_type, bytes, body, data, charset }))
     })
 }
 
 /// The text of a robots.txt, as much of it as counts and a byte that tells whether there is more.
-fn unpacked(mut page: Page, held: &mut Held) -> Result<Read<Bytes>, Failure> {
+fn unpacked(mut page: Page, held: &mut Held) -> Result<Read<Bytes>, Fault> {
     guarded(|| {
         let is_done = fetch::decode_within(&mut page, Cap::Cut(robots::MAX_BYTES + 1), held)?;
         Ok(if is_done { Read::Done(page.body) } else { Read::NoMemory(page.into()) })
     })
 }
 
-fn guarded<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
-    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(internal(&*panic)))
+fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(internal(&*panic).into()))
 }
 
 /// A panic is a bug of ours in one page: that page's row, and the run goes on.
@@ -160,10 +187,10 @@ mod tests {
         let codings = coding.map(str::to_owned).into_iter().collect();
         let page = Page { url: url.clone(), status: 200, content_type: None, body: body.into(), codings, asked: None };
         let extract = Arc::new(Extractor::new(extract::Settings::default()).unwrap());
-        let shop = Shop { fetch: Same(page), extract, max_body: 1, readers: Semaphore::new(1) };
+        let shop = Shop { fetch: Same(page), extract, bodies: None, max_body: 1, readers: Semaphore::new(1) };
         let ticket = Ticket { attempts: 1, ..Ticket::new(target, url, Purpose::Robots, 0) };
         let flight = Arc::new(Flight::new(Instant::now().into_std()));
-        work(Arc::new(shop), ticket, &flight).await.outcome
+        work(Arc::new(shop), ticket, &flight).await.unwrap().outcome
     }
 
     fn packed(text: &[u8]) -> Vec<u8> {
@@ -197,7 +224,7 @@ mod tests {
             asked: None,
         };
         let fetch = Same(nothing.clone());
-        let shop = Arc::new(Shop { fetch, extract, max_body: 10_000_000, readers: Semaphore::new(1) });
+        let shop = Arc::new(Shop { fetch, extract, bodies: None, max_body: 10_000_000, readers: Semaphore::new(1) });
         let target = Target::new(1, "http://a.example/", "test", None);
         let ticket = Ticket::new(target, nothing.url.clone(), Purpose::Page, 0);
         // Read where it arrives, on a thread of its own, and while no other large page may be read.
@@ -209,7 +236,8 @@ mod tests {
                     Ok(outcome) => {
                         assert!(!broken && matches!(outcome, Outcome::Row(row) if row.data.get("x").unwrap() == "fine"));
                     }
-                    Err(failure) => {
+                    Err(Fault::Folder(error)) => panic!("{error}"),
+                    Err(Fault::Page(failure)) => {
                         assert!(broken && failure.kind == ErrorKind::Internal, "{failure}");
                         assert!(failure.message.contains("broken by [\"break\"]"), "{failure}");
                     }

@@ -20,6 +20,7 @@ pub(super) fn success(ticket: Ticket, row: Row, spent: Duration, at: Timestamp) 
         attempts: ticket.attempts,
         elapsed_ms: Some(millis(spent)),
         fetched_at: Some(at),
+        body: row.body,
         data: row.data,
         ..blank(ticket.target)
     }
@@ -62,6 +63,7 @@ fn blank(target: Target) -> Record {
         fetched_at: None,
         error: None,
         error_message: None,
+        body: None,
         data: Data::default(),
         input: target.input,
     }

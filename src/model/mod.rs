@@ -24,7 +24,7 @@ pub use earlier::Earlier;
 pub use failure::{ErrorKind, Failure};
 pub use flight::{Flight, Flying, Phase};
 pub use page::{Charset, Page};
-pub use record::{Columns, Data, Record, Timestamp};
+pub use record::{Columns, Data, Record, Saved, Timestamp};
 pub use request::{Body, Media, Request, parse_header, parse_method};
 pub use secrets::Secrets;
 pub use status::{News, Status};

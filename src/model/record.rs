@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::failure::ErrorKind;
 use super::target::Input;
 
-/// One row of the output. Its JSON keys are these fields, always all of them (but `input`), in this order.
+/// One row of the output. Its JSON keys are these fields, always all of them (but `body` and `input`), in this order.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Record {
     /// 1-based ordinal of the target in the input.
@@ -35,12 +35,19 @@ pub struct Record {
     pub error: Option<ErrorKind>,
     /// One line for a person.
     pub error_message: Option<String>,
+    /// Where the body was saved; the key is there only in runs that save bodies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<Saved>,
     /// The extracted fields; empty on failure.
     pub data: Data,
     /// What else the input carried for this target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Input>,
 }
+
+/// The path of a saved body, the folder's name as it was given included; none of a target that failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Saved(pub Option<String>);
 
 /// The extracted fields in the order in which they were asked for. A value is `null`, a string or a list of strings.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -85,6 +92,8 @@ impl Serialize for Timestamp {
 /// What a table needs to know before its first row: the names behind `data` and `input`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
+    /// The run saves bodies: a table column `body` before those of the fields.
+    pub bodies: bool,
     /// The fields' names, in the order of `data`.
     pub data: Vec<Arc<str>>,
     /// The names of the input's other columns, in their order: one table column `input.NAME` each.

@@ -10,7 +10,7 @@ use url::Url;
 use super::asked::Asked;
 use super::failure::Failure;
 use super::page::Charset;
-use super::record::Data;
+use super::record::{Data, Saved};
 use super::target::Target;
 
 /// Leave to send one request now, given by the frontier and handed back to it in a [`Done`].
@@ -174,6 +174,8 @@ pub struct Row {
     pub content_type: Option<String>,
     /// Length of the decoded body.
     pub bytes: u64,
+    /// Where the body was saved, in runs that save bodies.
+    pub body: Option<Saved>,
     /// The fields.
     pub data: Data,
     /// In which charset the page was read, if it was.

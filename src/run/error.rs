@@ -5,7 +5,7 @@ use std::io;
 use crate::extract::FieldError;
 use crate::fetch::ClientError;
 use crate::model::Summary;
-use crate::{ledger, sink, source};
+use crate::{bodies, ledger, sink, source};
 
 /// A run that broke, or could not begin. What was written until then stays valid.
 #[derive(Debug)]
@@ -37,6 +37,9 @@ pub enum Cause {
     /// What is kept of hosts between runs cannot be opened.
     #[error(transparent)]
     Ledger(#[from] ledger::Error),
+    /// Bodies cannot be saved, or no more of them.
+    #[error(transparent)]
+    Body(#[from] bodies::Error),
     /// Targets that had been put aside cannot be read back.
     #[error("targets that waited in a temporary file cannot be read back: {0}")]
     Parked(String),
@@ -54,6 +57,7 @@ impl Error {
             Cause::Ledger(error) => error.is_usage(),
             Cause::Input(error) => error.is_usage(),
             Cause::Output(error) => error.is_usage(),
+            Cause::Body(error) => error.is_usage(),
             Cause::Client(error) => error.is_usage(),
             Cause::Thread(_) | Cause::Parked(_) | Cause::Bug(_) => false,
         }

@@ -20,7 +20,8 @@ pub use self::error::{Cause, Error};
 use self::reading::start_source;
 use self::waiting::{attend, input_opens, output_ends, output_opens, pass_on};
 use self::writing::{Tally, reader_gone, start_sink};
-use crate::crawl::{self, Crawled, Halt, Line, Patience, Stop, crawl, until};
+use crate::bodies::{self, Bodies};
+use crate::crawl::{self, Broken, Crawled, Halt, Line, Patience, Stop, crawl, until};
 use crate::extract::{self, Extractor};
 use crate::fetch::{self, Fetcher, Memory};
 use crate::ledger::Ledger;
@@ -42,6 +43,8 @@ pub struct Plan {
     pub extract: extract::Settings,
     /// Where records go.
     pub sink: sink::Settings,
+    /// Where bodies go.
+    pub bodies: bodies::Settings,
 }
 
 /// Somebody who is told how a run goes on. Any `FnMut(&Record)` is one.
@@ -99,7 +102,9 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
         () = until(deadline) => return unbegun(Ended::Deadline),
     };
 
-    let columns = Columns { data: extract.names(), input: opened.input, free_input: opened.free_input };
+    // Before the output, which may be a new file that the next attempt would find in its way.
+    let bodies = Bodies::open(plan.bodies)?;
+    let columns = Columns { bodies: bodies.is_some(), data: extract.names(), input: opened.input, free_input: opened.free_input };
     let gone = reader_gone(plan.sink.outputs.iter().any(|output| matches!(output.place, Destination::Stdout)));
     let (records, records_in) = mpsc::channel(bound);
     let mut sink = start_sink(plan.sink, columns, records_in, Arc::clone(&observe))?;
@@ -117,14 +122,19 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     settings.frontier.cookies = has_cookies;
     drop(patience);
     let (grace, length) = (settings.grace, settings.patience);
-    let line = Line { targets, total: opened.total, records, fetch, extract, max_body, stop: stop.clone(), ledger };
+    let line = Line { targets, total: opened.total, records, fetch, extract, bodies, max_body, stop: stop.clone(), ledger };
     let mut crawled = crawl(settings, line, |news| pass_on(&observe, news), gone).await;
     // A source that has ended says how; one that still waits for input is left alone.
     let input = if crawled.input_complete { source.ended().await } else { Ok(0) };
     crawled.input_complete &= input.is_ok();
     let complete = crawled.ended == Ended::Finished && input.is_ok();
     let too_late = too_late(crawled.is_blocked, stop.clone(), deadline, grace);
-    let parked = crawled.broken.take().map_or(Ok(()), |error| Err(Cause::Parked(error)));
+    let broken = crawled.broken.take().map_or(Ok(()), |broken| {
+        Err(match broken {
+            Broken::Parked(error) => Cause::Parked(error.to_string()),
+            Broken::Body(error) => Cause::Body(error),
+        })
+    });
     let mut patience = Patience::new(length, &stop, Instant::now());
     let written = sink.written();
     let (tally, written) = tokio::select! {
@@ -142,7 +152,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
         };
     }
     // The right-most error is the one that matters: it ended what stands left of it.
-    match written.map_err(Cause::Output).and(parked).and(input) {
+    match written.map_err(Cause::Output).and(broken).and(input) {
         Ok(_) => Ok(summary),
         Err(cause) => {
             summary.ended = Ended::Broken;

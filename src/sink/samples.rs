@@ -13,6 +13,7 @@ use crate::model::{Columns, Data, ErrorKind, Record, Timestamp};
 /// The columns of the samples.
 pub(super) fn columns() -> Columns {
     Columns {
+        bodies: false,
         data: ["title", "links", "price"].map(Into::into).to_vec(),
         input: ["sku", "note"].map(Into::into).to_vec(),
         free_input: false,
@@ -33,6 +34,7 @@ pub(super) fn full() -> Record {
         fetched_at: Some(Timestamp(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_170_600_007))),
         error: None,
         error_message: None,
+        body: None,
         data: Data(vec![
             ("title".into(), json!("Hello, \"you\"")),
             ("links".into(), json!(["/a", "/b"])),
@@ -56,6 +58,7 @@ pub(super) fn failed() -> Record {
         fetched_at: None,
         error: Some(ErrorKind::InvalidUrl),
         error_message: Some("urls.txt:2: not a URL".into()),
+        body: None,
         data: Data::default(),
         input: None,
     }

@@ -28,6 +28,9 @@ const OWN: [&str; 11] = [
     "error_message",
 ];
 
+/// What follows them where bodies are saved.
+const BODY: &str = "body";
+
 /// No header of ours is longer than this; a file whose first line is, is not looked through.
 const LONGEST_HEADER: u64 = 1 << 20;
 
@@ -44,7 +47,7 @@ impl Table {
     /// # Errors
     /// A field with the name of another column.
     pub(super) fn new(delimiter: u8, style: Style, columns: Columns) -> Result<Self, Error> {
-        let mut taken: HashSet<String> = OWN.into_iter().map(str::to_owned).chain(input_names(&columns)).collect();
+        let mut taken: HashSet<String> = own_names(&columns).map(str::to_owned).chain(input_names(&columns)).collect();
         if let Some(name) = columns.data.iter().find(|name| !taken.insert(name.to_string())) {
             return Err(Error::Clash { name: name.to_string() });
         }
@@ -61,6 +64,11 @@ impl Table {
     }
 }
 
+/// The names of the columns for the record's own keys.
+fn own_names(columns: &Columns) -> impl Iterator<Item = &str> {
+    OWN.into_iter().chain(columns.bodies.then_some(BODY))
+}
+
 /// The names of the columns for what the input carries.
 fn input_names(columns: &Columns) -> impl Iterator<Item = String> {
     columns.input.iter().map(|name| format!("input.{name}")).chain(columns.free_input.then(|| "input".to_owned()))
@@ -68,7 +76,7 @@ fn input_names(columns: &Columns) -> impl Iterator<Item = String> {
 
 impl Format for Table {
     fn begin(&mut self, out: &mut Vec<u8>) {
-        for name in OWN.into_iter().chain(self.columns.data.iter().map(|name| &**name)) {
+        for name in own_names(&self.columns).chain(self.columns.data.iter().map(|name| &**name)) {
             self.row.text(name);
         }
         for name in input_names(&self.columns) {
@@ -90,6 +98,9 @@ impl Format for Table {
         row.shown(record.fetched_at);
         row.text(record.error.map_or("", ErrorKind::name));
         row.text(record.error_message.as_deref().unwrap_or_default());
+        if self.columns.bodies {
+            row.text(record.body.as_ref().and_then(|body| body.0.as_deref()).unwrap_or_default());
+        }
         for (at, name) in self.columns.data.iter().enumerate() {
             // The fields come in the columns' order, so that the first look finds them.
             let expected = record.data.0.get(at).filter(|(field, _)| field == name).map(|(_, value)| value);

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules of the library by their layer. A layer may import those below it.
 const LAYERS: [&[&str]; 5] =
-    [&["model"], &["policy"], &["source", "fetch", "ledger", "extract", "sink", "frontier"], &["crawl"], &["run"]];
+    [&["model"], &["policy"], &["source", "fetch", "ledger", "bodies", "extract", "sink", "frontier"], &["crawl"], &["run"]];
 
 /// The modules that only decide: they are given the time and never wait.
 const PURE: [&str; 2] = ["policy", "frontier"];

@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 72] = [
+const FLAGS: [&str; 73] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -63,6 +63,7 @@ const FLAGS: [&str; 72] = [
     "--overwrite",
     "--append",
     "--csv-safe",
+    "--save-bodies",
     "--quiet",
     "--verbose",
     "--progress",

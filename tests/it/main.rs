@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod arch;
+mod bodies;
 mod breaker;
 mod config;
 mod cookies;

@@ -4,7 +4,8 @@ use anyhow::bail;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use scrape::Plan;
 
-/// What is opened beside connections: the list, the output and its folder, the runtime's own, name lookups.
+/// What is opened beside connections: the list, the output and its folder, the runtime's own, name lookups. A body that is saved is one
+/// more, and each processor may save one.
 const OURS: u64 = 16;
 
 /// Raises the limit of open files as far as it goes (cron starts with 1024), and lowers the concurrency to what it lets.
@@ -15,7 +16,9 @@ pub(crate) fn fit(plan: &mut Plan) -> anyhow::Result<()> {
         let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
     }
     let Some(files) = getrlimit(Resource::Nofile).current else { return Ok(()) };
-    let taken = open_now() + OURS;
+    let saving =
+        if plan.bodies.folder.is_some() { std::thread::available_parallelism().map_or(1, usize::from) as u64 } else { 0 };
+    let taken = open_now() + OURS + saving;
     let fits = usize::try_from(files.saturating_sub(taken)).unwrap_or(usize::MAX);
     if fits == 0 {
         bail!("the limit of open files is {files}, too low for a single request: raise it to {} or more (ulimit -n)", taken + 1);

@@ -28,6 +28,7 @@ pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
     proxies(&args, &mut plan)?;
     memory(&args, &mut plan)?;
     sink(&args, &mut plan);
+    plan.bodies.folder.clone_from(&args.save_bodies);
     not_onto_itself(&plan, args.cookie_jar.as_deref())?;
     plan.extract.parse = !args.fetch_only;
     set(&mut plan.extract.max_time, args.max_parse);

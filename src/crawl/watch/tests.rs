@@ -64,7 +64,8 @@ impl Bench {
         let (tell, news) = mpsc::channel(100);
         let (stopper, stop) = stop();
         let extract = Arc::new(Extractor::new(extract::Settings::default()).unwrap());
-        let line = Line { targets, total: None, records: sender, fetch: Web, extract, max_body: 1000, stop, ledger: None };
+        let line =
+            Line { targets, total: None, records: sender, fetch: Web, extract, bodies: None, max_body: 1000, stop, ledger: None };
         let began = Instant::now();
         let say = move |news: News<'_>| {
             if let News::Waits(waits) = news {

@@ -20,7 +20,8 @@ use crate::policy::{RetryOn, retry};
 const MS: Duration = Duration::from_millis(1);
 
 fn page() -> Outcome {
-    Outcome::Row(Row { status: 200, content_type: None, bytes: 0, data: crate::model::Data::default(), charset: None })
+    let data = crate::model::Data::default();
+    Outcome::Row(Row { status: 200, content_type: None, bytes: 0, body: None, data, charset: None })
 }
 
 fn failure(kind: ErrorKind) -> Outcome {

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::model::Data;
+use crate::model::{Data, Saved};
 use crate::sink::samples::{appended, columns, failed, full, into, with_title, write_all, written, written_with};
 use crate::sink::{Destination, FormatEntry, Settings};
 
@@ -43,13 +43,27 @@ fn the_own_columns_are_the_keys_of_a_record() {
 }
 
 #[test]
+fn where_a_body_is_stands_before_the_fields() {
+    let columns = Columns { bodies: true, ..columns() };
+    let path = "bodies/ab/cd.html".to_owned();
+    let saved = Record { body: Some(Saved(Some(path.clone()))), ..full() };
+    let none = Record { body: Some(Saved(None)), ..failed() };
+    let table = rows(b',', &csv_of(Settings::default(), &columns, &[saved.clone(), none.clone()]));
+    let cells: Vec<_> = table.iter().map(|row| (row[11].as_str(), row[12].as_str())).collect();
+    assert_eq!(cells, [("body", "title"), (path.as_str(), "Hello, \"you\""), ("", "")]);
+    let keys = |record| serde_json::to_value(record).unwrap().as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(saved)[10..13], ["error_message", "body", "data"]);
+    assert_eq!(serde_json::to_value(none).unwrap()["body"], serde_json::Value::Null);
+}
+
+#[test]
 fn the_header_is_there_without_a_row() {
     assert_eq!(csv_of(Settings::default(), &Columns::default(), &[]), OWN.join(",") + "\n");
 }
 
 #[test]
 fn free_input_is_one_column_of_json() {
-    let columns = Columns { data: vec![], input: vec![], free_input: true };
+    let columns = Columns { free_input: true, ..Columns::default() };
     let table = rows(b',', &csv_of(Settings::default(), &columns, &[full(), failed()]));
     assert_eq!(table[0].last().unwrap(), "input");
     assert_eq!(table[1].last().unwrap(), r#"{"sku":"A-1","note":"x"}"#);
@@ -93,22 +107,25 @@ fn a_file_keeps_control_characters_but_no_nul() {
 
 #[test]
 fn a_field_with_the_name_of_another_column_is_refused() {
-    let with = |data: &[&str], input: &[&str], free_input| Columns {
+    let with = |data: &[&str], input: &[&str], free_input, bodies| Columns {
         data: data.iter().map(|name| (*name).into()).collect(),
         input: input.iter().map(|name| (*name).into()).collect(),
         free_input,
+        bodies,
     };
     for (columns, clash) in [
-        (with(&["title", "url"], &[], false), "url"),
-        (with(&["a", "a"], &[], false), "a"),
-        (with(&["input.x"], &["x"], false), "input.x"),
-        (with(&["input"], &[], true), "input"),
+        (with(&["title", "url"], &[], false, false), "url"),
+        (with(&["a", "a"], &[], false, false), "a"),
+        (with(&["input.x"], &["x"], false, false), "input.x"),
+        (with(&["input"], &[], true, false), "input"),
+        (with(&["body"], &[], false, true), "body"),
     ] {
         let settings = into(Destination::Stdout, FormatEntry::named("tsv"));
         let error = write_all(settings, &columns, &[]).unwrap_err();
         assert!(matches!(&error, Error::Clash { name } if name == clash) && error.is_usage(), "{error}");
     }
-    assert!(csv_of(Settings::default(), &with(&["input"], &["url"], false), &[]).ends_with(",input,input.url\n"));
+    let fine = with(&["input", "body"], &["url"], false, false);
+    assert!(csv_of(Settings::default(), &fine, &[]).ends_with(",input,body,input.url\n"));
 }
 
 #[test]

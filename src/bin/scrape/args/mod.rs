@@ -224,6 +224,10 @@ pub(crate) struct Args {
     /// Mark CSV cells that a spreadsheet would run as a formula with a leading '
     #[arg(long, help_heading = "Output")]
     pub(crate) csv_safe: bool,
+    /// Keep the decoded body of each page that succeeds in this directory, as DIR/ab/cdef....html by its SHA-256; records have its path
+    /// as "body"
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub(crate) save_bodies: Option<PathBuf>,
 
     /// Say nothing on stderr unless the run breaks
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Talk")]

@@ -80,6 +80,7 @@ fn records_are_counted_by_how_they_ended() {
         fetched_at: None,
         error,
         error_message: None,
+        body: None,
         data: scrape::model::Data::default(),
         input: None,
     };
