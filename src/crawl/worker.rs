@@ -107,13 +107,14 @@ async fn digested<F: Fetch>(
 }
 
 fn digest(extract: &Extractor, mut page: Page, max_body: u64, held: &mut Held) -> Result<Read<Row>, Failure> {
+    let received = page.body.len() as u64;
     guarded(|| {
         if !fetch::decode_within(&mut page, Cap::Refuse(max_body), held)? {
             return Ok(Read::NoMemory(page.into()));
         }
         let (data, charset) = extract.read(&page)?;
         let (status, content_type, bytes) = (page.status, page.content_type.take(), page.body.len() as u64);
-        Ok(Read::Done(Row { status, content_type, bytes, data, charset }))
+        Ok(Read::Done(Row { status, content_type, bytes, received, data, charset }))
     })
 }
 

@@ -244,7 +244,7 @@ const WALL: &[(&str, &str)] = &[
     ("crawl/mod.rs", "what is kept between runs"),
     ("crawl/worker.rs", "the record's fetched_at"),
     ("fetch/exchange.rs", "the dates that servers name"),
-    ("run/mod.rs", "what is kept between runs"),
+    ("run/mod.rs", "what is kept between runs, and when the run began"),
     ("bin/scrape/terminal/mod.rs", "the times of log lines"),
     ("bin/scrape/terminal/progress.rs", "the times of log lines"),
     ("bin/scrape/terminal/waits.rs", "the times of log lines"),

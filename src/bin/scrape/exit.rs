@@ -41,6 +41,7 @@ impl Exit {
             Ended::Stopped => signal.unwrap_or(Self::Interrupted),
             // Ctrl-C ends the reader of the output too, which may be noticed while the run still drains.
             Ended::OutputClosed => signal.unwrap_or(Self::Success),
+            Ended::FirstFailure => Self::SomeFailed,
             Ended::Deadline if has_left => Self::Deadline,
             Ended::Deadline | Ended::Finished if summary.failed > 0 => Self::SomeFailed,
             Ended::Deadline | Ended::Finished => Self::Success,

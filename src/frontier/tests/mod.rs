@@ -20,7 +20,14 @@ use crate::policy::{RetryOn, retry};
 const MS: Duration = Duration::from_millis(1);
 
 fn page() -> Outcome {
-    Outcome::Row(Row { status: 200, content_type: None, bytes: 0, data: crate::model::Data::default(), charset: None })
+    Outcome::Row(Row {
+        status: 200,
+        content_type: None,
+        bytes: 0,
+        received: 0,
+        data: crate::model::Data::default(),
+        charset: None,
+    })
 }
 
 fn failure(kind: ErrorKind) -> Outcome {

@@ -35,20 +35,13 @@ pub(super) fn json(summary: &Summary, now: SystemTime) -> String {
         slowed.iter().map(|it| json!({ "host": it.host, "rate": it.rate, "in_flight": it.in_flight, "why": it.why })).collect();
     let kinds: Map<String, Value> = kinds.iter().map(|(kind, count)| (kind.to_string(), (*count).into())).collect();
     let statuses: Map<String, Value> = statuses.iter().map(|(status, count)| (status.to_string(), (*count).into())).collect();
-    let ended = match summary.ended {
-        Ended::Finished => "finished",
-        Ended::Stopped => "stopped",
-        Ended::Deadline => "deadline",
-        Ended::OutputClosed => "output_closed",
-        Ended::Broken => "broken",
-    };
     json_line(
         "INFO",
         &summary.identity(),
         now,
         json!({
             "read": read, "ok": ok, "failed": failed, "skipped": skipped, "passed_over": summary.passed_over, "left": left, "kinds": kinds, "statuses": statuses, "bytes": bytes,
-            "requests": requests, "robots": robots, "retries": retries, "slowed": slowed, "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), "ended": ended,
+            "requests": requests, "robots": robots, "retries": retries, "slowed": slowed, "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), "ended": summary.ended.name(),
             "input_complete": input_complete, "partial": summary.partial.as_ref().map(|path| path.display().to_string()),
         }),
     )
@@ -60,6 +53,7 @@ fn pace(summary: &Summary, colour: bool) -> String {
         Ended::Finished if *failed == 0 => paint("done", Paint::Green, colour),
         Ended::Finished => "done".to_owned(),
         Ended::Deadline => paint("stopped by the deadline", Paint::Yellow, colour),
+        Ended::FirstFailure => paint("stopped by the first failure", Paint::Red, colour),
         Ended::Stopped | Ended::OutputClosed => paint("stopped", Paint::Yellow, colour),
         Ended::Broken => paint("broken off", Paint::Red, colour),
     };
