@@ -13,6 +13,7 @@ mod memory;
 mod plan;
 mod signals;
 mod terminal;
+mod whole;
 
 use std::io;
 use std::process::ExitCode;
