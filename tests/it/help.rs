@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 72] = [
+const FLAGS: [&str; 76] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -63,11 +63,15 @@ const FLAGS: [&str; 72] = [
     "--overwrite",
     "--append",
     "--csv-safe",
+    "--fail-fast",
+    "--fail-if",
     "--quiet",
     "--verbose",
     "--progress",
     "--color",
     "--redact",
+    "--summary",
+    "--metrics",
     "--log-format",
     "--demo",
     "--config",
