@@ -51,9 +51,9 @@ fn sums(run: &Run, work: &Work, written: usize) -> Sums {
     assert_eq!(is_said, ended != "output_closed" && (ended != "broken" || *read > 0), "{identity} in:\n{}", run.stderr);
     let metrics = work.read("m.prom");
     for (name, count) in [("ok", ok), ("failed", failed), ("skipped", skipped), ("left", left)] {
-        assert!(metrics.contains(&format!("scrape_targets{{outcome=\"{name}\"}} {count}\n")), "{metrics}");
+        assert!(metrics.contains(&format!("scrape_run_targets{{run=\"m\",outcome=\"{name}\"}} {count}\n")), "{metrics}");
     }
-    assert!(metrics.contains(&format!("scrape_input_targets {read}\n")), "{metrics}");
+    assert!(metrics.contains(&format!("scrape_run_input_targets{{run=\"m\"}} {read}\n")), "{metrics}");
     let by_host = |name: &str| {
         let named: u64 = object["hosts"].as_array().unwrap().iter().map(|host| host[name].as_u64().unwrap()).sum();
         named + object["other_hosts"][name].as_u64().unwrap()

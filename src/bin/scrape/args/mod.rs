@@ -97,7 +97,7 @@ pub(crate) struct Args {
     /// Start no request later than this after the start of the run
     #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Time")]
     pub(crate) deadline: Option<Duration>,
-    /// How long Ctrl-C or the deadline lets requests in flight go on
+    /// How long Ctrl-C, the deadline or --fail-fast lets requests in flight go on
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Time")]
     pub(crate) grace: Option<Duration>,
 

@@ -15,7 +15,7 @@ use crate::ending::End;
 use crate::whole::{Whole, resolved};
 
 /// The files that are asked for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Reports {
     summary: Option<Whole>,
     metrics: Option<Whole>,
@@ -24,6 +24,9 @@ pub(crate) struct Reports {
 impl Reports {
     /// The files for what was asked, which are looked at before anything is fetched.
     pub(crate) fn new(args: &Args) -> anyhow::Result<Self> {
+        if args.dry_run {
+            return Ok(Self::default());
+        }
         apart(args)?;
         // Who reads metrics is another user than who scrapes.
         let file = |flag, path: &Option<PathBuf>| path.as_deref().map(|path| Whole::new(flag, path, 0o644)).transpose();
@@ -33,15 +36,19 @@ impl Reports {
     /// Writes them. The error says which could not be.
     pub(crate) fn write(&self, end: &End) -> anyhow::Result<()> {
         let now = SystemTime::now();
-        let files = [(&self.metrics, "metrics"), (&self.summary, "summary")];
-        let texts = [prometheus::text, json::text];
-        for ((file, what), text) in files.into_iter().zip(texts) {
-            if let Some(file) = file {
-                file.write(&text(end, now)).with_context(|| format!("{}: cannot write the {what}", file.path().display()))?;
-            }
+        if let Some(file) = &self.metrics {
+            let name = file.path().file_stem().unwrap_or_default().to_string_lossy();
+            write(file, &prometheus::text(end, now, &name), "metrics")?;
+        }
+        if let Some(file) = &self.summary {
+            write(file, &json::text(end, now), "summary")?;
         }
         Ok(())
     }
+}
+
+fn write(file: &Whole, text: &str, what: &str) -> anyhow::Result<()> {
+    file.write(text).with_context(|| format!("{}: cannot write the {what}", file.path().display()))
 }
 
 /// Refuses to write over what the run reads or writes itself.

@@ -97,8 +97,8 @@ fn a_run_that_did_not_begin_has_all_members_too() {
     let broken =
         End { summary: broken, exit: Exit::Broken, judged: vec![], resume: None, error: Some("no such file".to_owned()) };
     assert_eq!(keys(&broken), keys(&end()));
-    let metrics = read(&prometheus::text(&broken, now()));
-    assert_eq!(metrics["scrape_exit_code"].to_string(), "1");
+    let metrics = read(&prometheus::text(&broken, now(), "r"));
+    assert_eq!(metrics["scrape_run_exit_code"].to_string(), "1");
 }
 
 /// A metric's name with its labels as they are meant, and its value; whatever a collector would refuse panics.
@@ -115,7 +115,7 @@ fn read(text: &str) -> BTreeMap<String, f64> {
     while let Some(line) = lines.next() {
         if let Some(help) = line.strip_prefix("# HELP ") {
             let (name, help) = help.split_once(' ').expect("a name and a help text");
-            assert!(is_name(name) && name.starts_with("scrape_") && !help.is_empty(), "{line}");
+            assert!(is_name(name) && name.starts_with("scrape_run_") && !help.is_empty(), "{line}");
             assert!(told.insert(name.to_owned()), "{name} in two places");
             let next = lines.next().expect("a TYPE after the HELP");
             kind = next.strip_prefix(&format!("# TYPE {name} ")).unwrap_or_else(|| panic!("{next}")).to_owned();
@@ -127,13 +127,15 @@ fn read(text: &str) -> BTreeMap<String, f64> {
         let (name, labels) = series
             .split_once('{')
             .map_or((series, None), |(name, rest)| (name, Some(rest.strip_suffix('}').unwrap_or_else(|| panic!("{line}")))));
-        let is_part = kind == "summary"
-            && labels.is_none()
-            && [format!("{metric}_sum"), format!("{metric}_count")].contains(&name.to_owned());
+        let is_part = kind == "summary" && [format!("{metric}_sum"), format!("{metric}_count")].contains(&name.to_owned());
         assert!(is_name(name) && (name == metric || is_part), "{line} under {metric}");
         let mut key = name.to_owned();
         let mut names = HashSet::new();
-        for (label, value) in read_labels(labels.unwrap_or_default()) {
+        for (at, (label, value)) in read_labels(labels.unwrap_or_default()).into_iter().enumerate() {
+            if at == 0 {
+                assert!(label == "run" && ["r", "pri\"ces"].contains(&value.as_str()), "{line}");
+                continue;
+            }
             assert!(is_name(&label) && !label.contains(':') && names.insert(label.clone()), "{line}");
             key.extend([" ", &label, "=", &value]);
         }
@@ -168,50 +170,52 @@ fn read_labels(text: &str) -> Vec<(String, String)> {
 
 #[test]
 fn the_metrics_are_what_a_collector_reads() {
-    let metrics = read(&prometheus::text(&end(), now()));
+    let metrics = read(&prometheus::text(&end(), now(), "pri\"ces"));
     for (name, value) in [
-        (concat!("scrape_info version=", env!("CARGO_PKG_VERSION")), 1.0),
-        ("scrape_start_time_seconds", 1_700_000_000.123),
-        ("scrape_end_time_seconds", 1_700_000_083.323),
-        ("scrape_duration_seconds", 83.2),
-        ("scrape_exit_code", 3.0),
-        ("scrape_ended reason=first_failure", 1.0),
-        ("scrape_ended reason=finished", 0.0),
-        ("scrape_input_targets", 1012.0),
-        ("scrape_targets outcome=ok", 993.0),
-        ("scrape_targets outcome=left", 10.0),
-        ("scrape_input_complete", 1.0),
-        ("scrape_input_passed_over_lines", 3.0),
-        ("scrape_failures kind=timeout", 4.0),
-        ("scrape_failures kind=dns", 0.0),
-        ("scrape_responses status=404", 3.0),
-        ("scrape_requests purpose=page", 1099.0),
-        ("scrape_requests purpose=robots", 1.0),
-        ("scrape_retries", 99.0),
-        ("scrape_redirects", 4.0),
-        ("scrape_body_bytes form=decoded", 10.0),
-        ("scrape_body_bytes form=received", 5.0),
-        ("scrape_wait_seconds reason=rate", 1.5),
-        ("scrape_attempt_duration_seconds quantile=0.99", 0.005),
-        ("scrape_attempt_duration_seconds quantile=1", 1.5),
-        ("scrape_attempt_duration_seconds_sum", 2.0),
-        ("scrape_attempt_duration_seconds_count", 996.0),
-        ("scrape_host_records host=a.example:443 outcome=failed", 3.0),
-        ("scrape_host_records host=other outcome=failed", 4.0),
-        ("scrape_host_body_bytes host=a.example:443", 10.0),
-        ("scrape_field_matched_records field=a \"b\"\\\nc", 900.0),
-        ("scrape_fail_if expression=failed > 5%", 0.0),
-        ("scrape_fail_if expression=field:x = 0", 1.0),
+        (concat!("scrape_run_info version=", env!("CARGO_PKG_VERSION")), 1.0),
+        ("scrape_run_start_time_seconds", 1_700_000_000.123),
+        ("scrape_run_end_time_seconds", 1_700_000_083.323),
+        ("scrape_run_duration_seconds", 83.2),
+        ("scrape_run_exit_code", 3.0),
+        ("scrape_run_ended reason=first_failure", 1.0),
+        ("scrape_run_ended reason=finished", 0.0),
+        ("scrape_run_input_targets", 1012.0),
+        ("scrape_run_targets outcome=ok", 993.0),
+        ("scrape_run_targets outcome=left", 10.0),
+        ("scrape_run_input_complete", 1.0),
+        ("scrape_run_input_passed_over_lines", 3.0),
+        ("scrape_run_failures kind=timeout", 4.0),
+        ("scrape_run_failures kind=dns", 0.0),
+        ("scrape_run_responses status=404", 3.0),
+        ("scrape_run_requests purpose=page", 1099.0),
+        ("scrape_run_requests purpose=robots", 1.0),
+        ("scrape_run_retries", 99.0),
+        ("scrape_run_redirects", 4.0),
+        ("scrape_run_body_bytes form=decoded", 10.0),
+        ("scrape_run_body_bytes form=received", 5.0),
+        ("scrape_run_wait_seconds reason=rate", 1.5),
+        ("scrape_run_attempt_duration_seconds quantile=0.99", 0.005),
+        ("scrape_run_attempt_duration_seconds quantile=1", 1.5),
+        ("scrape_run_attempt_duration_seconds_sum", 2.0),
+        ("scrape_run_attempt_duration_seconds_count", 996.0),
+        ("scrape_run_host_records host=a.example:443 outcome=failed", 3.0),
+        ("scrape_run_host_records host=other outcome=failed", 4.0),
+        ("scrape_run_host_body_bytes host=a.example:443", 10.0),
+        ("scrape_run_field_matched_records field=a \"b\"\\\nc", 900.0),
+        ("scrape_run_fail_if expression=failed > 5%", 0.0),
+        ("scrape_run_fail_if expression=field:x = 0", 1.0),
     ] {
         let found = metrics.get(name).unwrap_or_else(|| panic!("no {name} in {metrics:#?}"));
         assert!((found - value).abs() < 1e-6, "{name} is {found}");
     }
-    let sum: f64 = metrics.iter().filter(|(name, _)| name.starts_with("scrape_targets ")).map(|(_, value)| value).sum();
-    assert!((metrics["scrape_input_targets"] - sum).abs() < 0.5, "the identity");
+    let sum: f64 = metrics.iter().filter(|(name, _)| name.starts_with("scrape_run_targets ")).map(|(_, value)| value).sum();
+    assert!((metrics["scrape_run_input_targets"] - sum).abs() < 0.5, "the identity");
 }
 
 #[test]
 #[should_panic(expected = "twice")]
 fn the_reader_refuses_what_a_collector_would() {
-    read("# HELP scrape_x X.\n# TYPE scrape_x gauge\nscrape_x{a=\"1\"} 1\nscrape_x{a=\"1\"} 2\n");
+    read(
+        "# HELP scrape_run_x X.\n# TYPE scrape_run_x gauge\nscrape_run_x{run=\"r\",a=\"1\"} 1\nscrape_run_x{run=\"r\",a=\"1\"} 2\n",
+    );
 }
