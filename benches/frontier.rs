@@ -27,7 +27,7 @@ fn go(frontier: &mut Frontier, now: &mut Instant) -> Box<Ticket> {
 }
 
 fn page(ticket: Ticket) -> Done {
-    let row = Row { status: 200, content_type: None, bytes: 0, body: None, data: Data::default(), charset: None };
+    let row = Row { status: 200, content_type: None, bytes: 0, received: 0, body: None, data: Data::default(), charset: None };
     Done { ticket, outcome: Outcome::Row(row), asked: None, elapsed: Duration::from_millis(1), at: SystemTime::UNIX_EPOCH }
 }
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::Crawl;
 use super::stop::Halt;
 use crate::fetch::Fetch;
-use crate::model::{Ended, News};
+use crate::model::{Culprit, Ended, News, Record};
 
 /// So many hosts are named that must wait beyond the deadline.
 const MOST_NAMED: usize = 3;
@@ -58,6 +58,17 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
             }
         }
         Ok(())
+    }
+
+    /// Takes a record to those that leave. The first one that failed may be what ends the run.
+    pub(super) fn hand_on(&mut self, record: Record) {
+        self.did.records += 1;
+        if let (true, None, Some(kind)) = (self.settings.fail_fast, self.draining, record.error) {
+            let message = record.error_message.as_deref().unwrap_or_default().into();
+            self.did.ended_by = Some(Culprit { url: record.url.as_str().into(), kind, message });
+            self.drain(Ended::FirstFailure);
+        }
+        self.outbox.push(record);
     }
 
     /// The stop that matters next, and the instant at which something is over.

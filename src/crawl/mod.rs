@@ -188,8 +188,19 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         self.told.into_std()
     }
 
-    /// Waits for whatever comes first: a stop, a limit, a finished worker, a target, a promised instant.
+    /// Waits for whatever comes first, and notes what for where somebody might have gone.
     async fn wait(&mut self, wake: Option<Instant>, gone: Pin<&mut impl Future<Output = ()>>) -> Result<(), Cut> {
+        let (now, began) = (self.now(), Instant::now());
+        let why = wake.and_then(|_| self.frontier.first_wait(now));
+        let outcome = self.event(wake, gone).await;
+        if let Some(why) = why {
+            *self.did.waits.entry(why.name()).or_default() += began.elapsed();
+        }
+        outcome
+    }
+
+    /// Waits for a stop, a limit, a finished worker, a target, a promised instant.
+    async fn event(&mut self, wake: Option<Instant>, gone: Pin<&mut impl Future<Output = ()>>) -> Result<(), Cut> {
         let has_room = self.has_room();
         let (halt, limit) = self.bounds();
         tokio::select! {
@@ -229,14 +240,16 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
                 self.note_end(&done);
                 let now = self.now();
                 self.watch.patience.moved(self.told);
+                let is_redirect = self.count_answer(&done);
                 let record = self.frontier.settle(*done, now);
+                self.did.redirects += u64::from(is_redirect && record.is_none());
                 self.hear_news();
                 if let Some(failed) = failed {
                     failed.log(record.is_some());
                 }
                 if let Some(mut record) = record {
                     self.complete(&mut record);
-                    self.outbox.push(record);
+                    self.hand_on(record);
                 }
             }
             Ok(Err(error)) => self.broken = Some(Broken::Body(error)),
@@ -255,6 +268,14 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
             record.body.get_or_insert_default();
         }
         self.settings.secrets.hide(record);
+    }
+
+    /// Counts what a page took to receive; answers whether the target is sent on.
+    fn count_answer(&mut self, done: &Done) -> bool {
+        if let Outcome::Row(row) = &done.outcome {
+            self.did.received += row.received;
+        }
+        done.ticket.purpose == Purpose::Page && matches!(done.outcome, Outcome::Redirect { .. })
     }
 
     /// A request that found no descriptor or was refused by the guard was none, and somebody should know once that the run waits for

@@ -1,5 +1,6 @@
 //! What a crawl is told, what it is given, and what it says it did.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use crate::bodies::{self, Bodies};
 use crate::extract::Extractor;
 use crate::frontier;
 use crate::ledger::Ledger;
-use crate::model::{Ended, Read, Record, Secrets, Slowed};
+use crate::model::{Culprit, Ended, Read, Record, Secrets, Slowed};
 
 /// How the crawl works.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct Settings {
     pub ordered: bool,
     /// No request starts later than this after the crawl's start. Default: none.
     pub deadline: Option<Duration>,
+    /// The first record that fails ends the run: nothing more starts, and what is in flight may finish as after a stop. Default: no.
+    pub fail_fast: bool,
     /// How long a stop or the deadline lets requests in flight go on. Default 10 s.
     pub grace: Duration,
     /// After how long with nothing completed it is said what is waited for. Default 10 s.
@@ -41,6 +44,7 @@ impl Default for Settings {
             concurrency: 20,
             ordered: false,
             deadline: None,
+            fail_fast: false,
             grace: Duration::from_secs(10),
             patience: Duration::from_secs(10),
             pace_state: None,
@@ -93,6 +97,12 @@ pub struct Crawled {
     pub requests: u64,
     /// Those of them that were for robots.txt files.
     pub robots: u64,
+    /// Redirects followed on the way to pages.
+    pub redirects: u64,
+    /// Length of the bodies of pages as they were received, in bytes.
+    pub received: u64,
+    /// How long places were free and none of those that waited might go, by what the next of them waited for.
+    pub waits: BTreeMap<&'static str, Duration>,
     /// The hosts whose answers changed their pace, with the pace that they came to.
     pub slowed: Vec<Slowed>,
     /// What broke it.
@@ -101,6 +111,10 @@ pub struct Crawled {
     pub retries: u64,
     /// Why it ended.
     pub ended: Ended,
+    /// The record that ended it, where a failure was to.
+    pub ended_by: Option<Culprit>,
+    /// Records made, which the output was to take.
+    pub records: u64,
     /// The output took nothing until the grace time was over: what it holds may never get through.
     pub is_blocked: bool,
     /// The list was read to its end.

@@ -47,7 +47,10 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
                     self.complete(&mut record);
                     log::refused(&record);
                     self.watch.patience.moved(now);
-                    self.outbox.push(*record);
+                    self.hand_on(*record);
+                    if self.draining.is_some() {
+                        return None; // it was the one that ends the run
+                    }
                 }
                 Next::Wait(at) => {
                     self.promised = Some(at.into());

@@ -1,5 +1,7 @@
 //! The loop against a web that is a function, under tokio's paused clock.
 
+mod ends;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::mpsc;

@@ -133,6 +133,7 @@ fn digest(
     max_body: u64,
     held: &mut Held,
 ) -> Result<Read<Row>, Fault> {
+    let received = page.body.len() as u64;
     guarded(|| {
         if !fetch::decode_within(&mut page, Cap::Refuse(max_body), held)? {
             return Ok(Read::NoMemory(page.into()));
@@ -140,7 +141,7 @@ fn digest(
         let (data, charset) = extract.read(&page)?;
         let body = bodies.map(|bodies| bodies.save(&page)).transpose().map_err(Fault::Folder)?.map(|path| Saved(Some(path)));
         let (status, content_type, bytes) = (page.status, page.content_type.take(), page.body.len() as u64);
-        Ok(Read::Done(Row { status, content_type, bytes, body, data, charset }))
+        Ok(Read::Done(Row { status, content_type, bytes, received, body, data, charset }))
     })
 }
 

@@ -57,6 +57,17 @@ impl Frontier {
         all.into_iter().chain(hosts).take(most).collect()
     }
 
+    /// Why the next request that waits may not go at `now`; `None` where it waits for room on this machine, or nothing waits.
+    #[must_use]
+    pub fn first_wait(&self, now: Instant) -> Option<Why> {
+        let run_at = self.run.next_at(now);
+        if run_at.max(self.resume_at) > now && !self.ready.is_empty() {
+            return (run_at >= self.resume_at).then_some(Why::RunRate);
+        }
+        let &(at, id) = self.waiting.first()?;
+        self.hosts[id].as_ref().map(|host| self.why(host, at, now))
+    }
+
     /// Why a host waits until an instant.
     fn why(&self, host: &Host, until: Instant, now: Instant) -> Why {
         let limits = host.group.map_or(&host.limits, |group| &self.groups.get(group).limits);

@@ -5,6 +5,7 @@
 //! for ([`Waits`]); at its end the run is a [`Summary`].
 
 mod asked;
+mod counts;
 mod earlier;
 mod failure;
 mod flight;
@@ -20,6 +21,7 @@ mod ticket;
 mod waits;
 
 pub use asked::Asked;
+pub use counts::{Counts, HostCounts, Latency, Matched};
 pub use earlier::Earlier;
 pub use failure::{ErrorKind, Failure};
 pub use flight::{Flight, Flying, Phase};
@@ -28,7 +30,7 @@ pub use record::{Columns, Data, Record, Saved, Timestamp};
 pub use request::{Body, Media, Request, parse_header, parse_method};
 pub use secrets::Secrets;
 pub use status::{News, Status};
-pub use summary::{Ended, Slowed, Summary};
+pub use summary::{Culprit, Ended, Slowed, Summary};
 pub use target::{Input, MAX_URL, Read, Target, UrlError, parse_url, redact, redact_text, shown};
 pub use text::Clean;
 pub use ticket::{Done, Outcome, Past, Purpose, Row, Ticket};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use super::counts::{Counts, HostCounts, Latency, Matched};
 use super::failure::ErrorKind;
 
 /// The counts of a run that has ended.
@@ -31,8 +32,26 @@ pub struct Summary {
     pub kinds: BTreeMap<ErrorKind, u64>,
     /// The failed records of kind `http_status` by status.
     pub statuses: BTreeMap<u16, u64>,
+    /// All records by the last status that they received; those that received none are in no count.
+    pub answers: BTreeMap<u16, u64>,
+    /// The hosts of the targets with the most records, the busiest first; at most [`MOST_HOSTS`](Self::MOST_HOSTS). Where a list has
+    /// more hosts than can be watched at a time, what one had before it was among the busiest is in `other_hosts`.
+    pub hosts: Vec<HostCounts>,
+    /// The records of all other hosts, and of lines that name none.
+    pub other_hosts: Counts,
+    /// How often each field had a value, in the order of the fields.
+    pub fields: Vec<Matched>,
+    /// How long answers took.
+    pub latency: Latency,
     /// Length of the decoded bodies, in bytes.
     pub bytes: u64,
+    /// Length of the bodies of pages as they were received, before their content codings were undone, in bytes.
+    pub received: u64,
+    /// Redirects followed on the way to pages.
+    pub redirects: u64,
+    /// How long places were free for requests and none of those that waited might go, by what the next of them waited for (the
+    /// [names](super::Why::name) of the reasons).
+    pub waits: BTreeMap<&'static str, Duration>,
     /// Requests sent, with the hops of redirects, robots.txt files and retries.
     pub requests: u64,
     /// Those of them that were for robots.txt files.
@@ -41,10 +60,14 @@ pub struct Summary {
     pub slowed: Vec<Slowed>,
     /// Attempts beyond the first of a target.
     pub retries: u64,
+    /// When it began, on the wall clock; `None` where it did not.
+    pub started: Option<SystemTime>,
     /// How long the run took.
     pub elapsed: Duration,
     /// Why it ended.
     pub ended: Ended,
+    /// With [`Ended::FirstFailure`]: the record that ended it.
+    pub ended_by: Option<Culprit>,
     /// With outputs that were to replace files: the files that have this run's records, because the run did not finish.
     pub partial: Vec<PathBuf>,
     /// The list was read to its end; if not, there may be targets that are in none of the counts.
@@ -64,14 +87,27 @@ pub struct Slowed {
     pub why: &'static str,
 }
 
+/// The record whose failure ended a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Culprit {
+    /// Its URL, as the record has it.
+    pub url: Box<str>,
+    /// The kind of failure.
+    pub kind: ErrorKind,
+    /// The record's line for a person.
+    pub message: Box<str>,
+}
+
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ended {
     /// Nothing was left to do.
     #[default]
     Finished,
-    /// Somebody asked for it: a signal, or a failure that was to end it.
+    /// Somebody asked for it: a signal.
     Stopped,
+    /// A record failed, and the first that does was to end it.
+    FirstFailure,
     /// Its deadline came.
     Deadline,
     /// The reader of the output went away.
@@ -80,7 +116,31 @@ pub enum Ended {
     Broken,
 }
 
+impl Ended {
+    /// Its name in what programs read.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Stopped => "stopped",
+            Self::FirstFailure => "first_failure",
+            Self::Deadline => "deadline",
+            Self::OutputClosed => "output_closed",
+            Self::Broken => "broken",
+        }
+    }
+}
+
 impl Summary {
+    /// So many hosts are named in `hosts`.
+    pub const MOST_HOSTS: usize = 1000;
+
+    /// The records that were written.
+    #[must_use]
+    pub const fn records(&self) -> u64 {
+        self.ok + self.failed
+    }
+
     /// Whether every target read is in exactly one count. It always is.
     #[must_use]
     pub const fn adds_up(&self) -> bool {

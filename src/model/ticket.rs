@@ -174,6 +174,8 @@ pub struct Row {
     pub content_type: Option<String>,
     /// Length of the decoded body.
     pub bytes: u64,
+    /// Length of the body as it was received, before its content codings were undone.
+    pub received: u64,
     /// Where the body was saved, in runs that save bodies.
     pub body: Option<Saved>,
     /// The fields.

@@ -76,6 +76,23 @@ pub enum Why {
     Budget,
 }
 
+impl Why {
+    /// Its name in what programs read.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rate => "rate",
+            Self::RunRate => "run_rate",
+            Self::Asked(_) => "asked",
+            Self::Backoff => "backoff",
+            Self::Circuit => "circuit",
+            Self::Robots => "robots",
+            Self::Adaptive => "adaptive",
+            Self::Budget => "budget",
+        }
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

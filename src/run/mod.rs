@@ -4,8 +4,10 @@
 //! that nobody will answer (a silent stdin, a full pipe at a second Ctrl-C) is left behind and ends with the process.
 
 mod error;
+mod hosts;
 mod reading;
 pub mod survey;
+mod tally;
 mod waiting;
 mod writing;
 
@@ -19,7 +21,7 @@ use tokio::time::Instant;
 pub use self::error::{Cause, Error};
 use self::reading::start_source;
 use self::waiting::{attend, input_opens, output_ends, output_opens, pass_on};
-use self::writing::{Tally, reader_gone, start_sink};
+use self::writing::{reader_gone, start_sink};
 use crate::bodies::{self, Bodies};
 use crate::crawl::{self, Broken, Crawled, Halt, Line, Patience, Stop, crawl, until};
 use crate::extract::{self, Extractor};
@@ -75,7 +77,7 @@ impl<F: FnMut(&Record) + Send + 'static> Observe for F {
 /// The plan cannot be carried out, the input cannot be read on, or the output cannot be written. A target that fails is no error but
 /// a record.
 pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Summary, Error> {
-    let began = Instant::now();
+    let (began, started) = (Instant::now(), SystemTime::now());
     let extract = Arc::new(Extractor::new(plan.extract)?);
     let max_body = plan.fetch.max_body;
     let agent = robots::product_token(plan.fetch.user_agent.to_str().unwrap_or_default()).to_owned();
@@ -94,7 +96,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     // What has not begun has nothing to finish, so a stop or the deadline ends it at once.
     let deadline = plan.crawl.deadline.and_then(|deadline| Instant::now().checked_add(deadline));
     let mut patience = Patience::new(plan.crawl.patience, &stop, began);
-    let unbegun = |ended| Ok(Summary { ended, elapsed: began.elapsed(), ..Summary::default() });
+    let unbegun = |ended| Ok(Summary { ended, started: Some(started), elapsed: began.elapsed(), ..Summary::default() });
     let opened = tokio::select! {
         opened = source.opened() => opened?,
         never = attend(&observe, &mut patience, input_opens(), || 0) => match never {},
@@ -137,11 +139,12 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     });
     let mut patience = Patience::new(length, &stop, Instant::now());
     let written = sink.written();
-    let (tally, written) = tokio::select! {
+    let (written_counts, written) = tokio::select! {
         finished = sink.finish(complete, too_late) => finished?,
         never = attend(&observe, &mut patience, output_ends(), written) => match never {},
     };
-    let mut summary = sum_up(tally, crawled, began.elapsed());
+    let mut summary = sum_up(written_counts, crawled, began.elapsed());
+    summary.started = Some(started);
     summary.passed_over = *input.as_ref().unwrap_or(&0);
     if summary.ended == Ended::Finished && summary.left > 0 {
         // The crawl was done, but its last records did not get out.
@@ -183,23 +186,32 @@ async fn too_late(is_blocked: bool, mut stop: Stop, deadline: Option<Instant>, g
     until(Some(Instant::now() + LAST_WRITE)).await;
 }
 
-fn sum_up(tally: Tally, crawled: Crawled, elapsed: Duration) -> Summary {
-    let Crawled { read, skipped, requests, robots, slowed, retries, ended, input_complete, .. } = crawled;
-    let Summary { ok, failed, .. } = tally.0;
-    // What was taken in and is in no other count was not finished.
-    Summary {
+/// What was written and what was done, as one.
+fn sum_up(written: Summary, crawled: Crawled, elapsed: Duration) -> Summary {
+    let Crawled { read, skipped, requests, robots, redirects, received, waits, slowed, retries, ended, ended_by, .. } = crawled;
+    let records = written.records();
+    debug_assert!(records <= crawled.records, "{records} records were written of {}", crawled.records);
+    debug_assert!(crawled.records + skipped <= read, "{} records and {skipped} skipped of {read} targets", crawled.records);
+    let summary = Summary {
         read,
         skipped,
         requests,
         robots,
+        redirects,
+        received,
+        waits,
         slowed,
         retries,
         ended,
-        input_complete,
+        ended_by,
+        input_complete: crawled.input_complete,
         elapsed,
-        left: read - skipped - ok - failed,
-        ..tally.0
-    }
+        // What was taken in and is in no other count was not finished.
+        left: read - skipped - records,
+        ..written
+    };
+    debug_assert!(summary.adds_up(), "a target was lost or counted twice: {summary:?}");
+    summary
 }
 
 fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {

@@ -10,29 +10,10 @@ use tokio::io::Interest;
 use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
+use super::tally::Tally;
 use super::{Cause, Error, Observe, lock, start_thread};
-use crate::model::{Columns, ErrorKind, Record, Summary};
+use crate::model::{Columns, Record, Summary};
 use crate::sink::{self, End};
-
-/// The counts of what was written.
-#[derive(Default)]
-pub(super) struct Tally(pub(super) Summary);
-
-impl Tally {
-    fn add(&mut self, record: &Record) {
-        let Summary { ok, failed, kinds, statuses, bytes, .. } = &mut self.0;
-        *bytes += record.bytes.unwrap_or(0);
-        let Some(kind) = record.error else {
-            *ok += 1;
-            return;
-        };
-        *failed += 1;
-        *kinds.entry(kind).or_default() += 1;
-        if let (ErrorKind::HttpStatus, Some(status)) = (kind, record.status) {
-            *statuses.entry(status).or_default() += 1;
-        }
-    }
-}
 
 /// How the writing ended.
 struct Written {
@@ -57,7 +38,7 @@ pub(super) fn start_sink<O: Observe>(
     let (tell_opened, opened) = oneshot::channel();
     let (complete, told_complete) = oneshot::channel();
     let (tell_ended, ended) = oneshot::channel();
-    let tally = Arc::new(Mutex::new(Tally::default()));
+    let tally = Arc::new(Mutex::new(Tally::new(&columns.data)));
     let counts = Arc::clone(&tally);
     let write = move || {
         let mut writer = match sink::open(settings, &columns) {
@@ -92,10 +73,7 @@ impl Sink {
     /// Tells how many records have been written.
     pub(super) fn written(&self) -> impl Fn() -> u64 + use<> {
         let tally = Arc::clone(&self.tally);
-        move || {
-            let Summary { ok, failed, .. } = lock(&tally).0;
-            ok + failed
-        }
+        move || lock(&tally).records()
     }
 
     /// Lets the sink write its end, until it is `too_late`: a reader that does not read must not hold the run for ever.
@@ -103,7 +81,7 @@ impl Sink {
         self,
         complete: bool,
         too_late: impl Future<Output = ()>,
-    ) -> Result<(Tally, Result<End, sink::Error>), Error> {
+    ) -> Result<(Summary, Result<End, sink::Error>), Error> {
         // The thread may have ended by itself: then its answer is there.
         let _ = self.complete.send(complete);
         let output = tokio::select! {
@@ -111,9 +89,9 @@ impl Sink {
             ended = self.ended => ended.map_err(|_| Cause::Bug("sink"))?,
             () = too_late => Written { outcome: Ok(End::Done), partial: vec![] },
         };
-        let mut tally = std::mem::take(&mut *lock(&self.tally));
-        tally.0.partial = output.partial;
-        Ok((tally, output.outcome))
+        // What a sink that is left behind still writes is in no count.
+        let tally = std::mem::replace(&mut *lock(&self.tally), Tally::new(&[]));
+        Ok((Summary { partial: output.partial, ..tally.sum_up() }, output.outcome))
     }
 }
 

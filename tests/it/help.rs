@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 73] = [
+const FLAGS: [&str; 77] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -64,11 +64,15 @@ const FLAGS: [&str; 73] = [
     "--append",
     "--csv-safe",
     "--save-bodies",
+    "--fail-fast",
+    "--fail-if",
     "--quiet",
     "--verbose",
     "--progress",
     "--color",
     "--redact",
+    "--summary",
+    "--metrics",
     "--log-format",
     "--demo",
     "--config",

@@ -68,7 +68,8 @@ const REDACT: &str = "--redact token --redact access_token";
 
 #[test]
 fn no_url_shows_its_secrets_in_any_format_or_at_any_level() {
-    for flags in ["", "--log-format json", "-f csv", "-f json -o out.json", "--ordered --progress always", "-q"] {
+    let reports = "--summary s.json --metrics m.prom --deadline 1h";
+    for flags in ["", "--log-format json", "-f csv", "-f json -o out.json", "--ordered --progress always", "-q", reports] {
         let (site, work) = (site(), Work::new());
         let run = work.scrape("--backoff 1ms --give-up 1").args(REDACT.split(' ')).args(flags.split_whitespace());
         let run = if flags == "-q" { run } else { loud(run) };
@@ -198,6 +199,23 @@ fn what_is_not_named_stays_as_it_is() {
     );
     let record = work.scrape("urls.jsonl --redact B").run().code(0).record();
     assert_eq!((field(&record, "url"), field(&record, "input.token")), (&json!(site.url("/page?token=x&b=***")), &json!("x")));
+}
+
+#[test]
+fn the_failure_that_ended_a_run_and_the_command_that_goes_on_show_no_secret() {
+    for format in ["text", "json"] {
+        let (site, work) = (site(), Work::new());
+        let gone = site.url("/gone?token=s3cret").replace("http://", "http://ann:s3cret@");
+        let flags = "-c 1 --fail-fast --redact token -o out.jsonl -u ann:s3cret -d p=s3cret -b a=s3cret --summary s.json --metrics m.prom";
+        let run = loud(work.scrape(flags).args(["-HX-A: s3cret", "--log-format", format, "-H", "Accept: text/html"]));
+        let run = run.arg(&gone).arg(site.url("/page?token=s3cret")).run().code(3);
+        assert_kept(&run, &work, &[]);
+        let summary = work.read("s.json");
+        for text in [&summary, &run.stderr] {
+            assert!(text.contains("/gone?token=***") && text.contains("-u 'ann:***'"), "{text}");
+            assert!(text.contains("'-HX-A: ***'") && text.contains("'Accept: text/html'"), "{text}");
+        }
+    }
 }
 
 #[test]

@@ -26,23 +26,27 @@ impl Exit {
             Self::Success => "every target succeeded, or the reader of the output had enough (| head)",
             Self::Broken => "the run broke: the input cannot be read or the output cannot be written",
             Self::Usage => "usage or configuration, before any request",
-            Self::SomeFailed => "finished, and some targets failed",
+            Self::SomeFailed => {
+                "finished, and some targets failed (with --fail-if: one of the expressions is true); or --fail-fast"
+            }
             Self::Deadline => "the deadline came with targets left",
             Self::Interrupted => "interrupted (Ctrl-C)",
             Self::Terminated => "terminated (SIGTERM, SIGHUP)",
         }
     }
 
-    /// The code of a run that ended by itself or by its deadline, or by the `signal` that stopped it.
-    pub(crate) fn of(summary: &Summary, signal: Option<Self>) -> Self {
+    /// The code of a run that ended by itself or by its deadline, or by the `signal` that stopped it. `has_failed`: more failed than
+    /// may; that is asked only of a run that was not cut short.
+    pub(crate) fn of(summary: &Summary, signal: Option<Self>, has_failed: bool) -> Self {
         let has_left = summary.left > 0 || !summary.input_complete;
         match summary.ended {
             Ended::Broken => Self::Broken,
             Ended::Stopped => signal.unwrap_or(Self::Interrupted),
             // Ctrl-C ends the reader of the output too, which may be noticed while the run still drains.
             Ended::OutputClosed => signal.unwrap_or(Self::Success),
+            Ended::FirstFailure => Self::SomeFailed,
             Ended::Deadline if has_left => Self::Deadline,
-            Ended::Deadline | Ended::Finished if summary.failed > 0 => Self::SomeFailed,
+            Ended::Deadline | Ended::Finished if has_failed => Self::SomeFailed,
             Ended::Deadline | Ended::Finished => Self::Success,
         }
     }
@@ -62,14 +66,19 @@ mod tests {
     fn a_run_ends_with_the_code_of_what_happened() {
         let done = Summary { input_complete: true, ..Summary::default() };
         let with = |ended| Summary { ended, ..done.clone() };
-        assert_eq!(Exit::of(&done, None), Exit::Success);
-        assert_eq!(Exit::of(&Summary { failed: 1, ..done.clone() }, None), Exit::SomeFailed);
-        assert_eq!(Exit::of(&with(Ended::OutputClosed), None), Exit::Success);
-        assert_eq!(Exit::of(&with(Ended::Stopped), Some(Exit::Terminated)), Exit::Terminated);
-        assert_eq!(Exit::of(&with(Ended::OutputClosed), None), Exit::Success);
-        assert_eq!(Exit::of(&with(Ended::OutputClosed), Some(Exit::Interrupted)), Exit::Interrupted, "Ctrl-C ends `| jq` too");
-        assert_eq!(Exit::of(&with(Ended::Deadline), None), Exit::Success, "it came when nothing was left");
-        assert_eq!(Exit::of(&Summary { left: 1, ..with(Ended::Deadline) }, None), Exit::Deadline);
-        assert_eq!(Exit::of(&Summary { input_complete: false, ..with(Ended::Deadline) }, None), Exit::Deadline);
+        for has_failed in [false, true] {
+            let of = |summary: &Summary, signal| Exit::of(summary, signal, has_failed);
+            let finished = if has_failed { Exit::SomeFailed } else { Exit::Success };
+            assert_eq!(of(&done, None), finished);
+            assert_eq!(of(&Summary { failed: 1, ..done.clone() }, None), finished, "it was judged elsewhere");
+            assert_eq!(of(&with(Ended::FirstFailure), None), Exit::SomeFailed);
+            assert_eq!(of(&with(Ended::Broken), None), Exit::Broken);
+            assert_eq!(of(&with(Ended::Stopped), Some(Exit::Terminated)), Exit::Terminated);
+            assert_eq!(of(&with(Ended::OutputClosed), None), Exit::Success);
+            assert_eq!(of(&with(Ended::OutputClosed), Some(Exit::Interrupted)), Exit::Interrupted, "Ctrl-C ends `| jq` too");
+            assert_eq!(of(&with(Ended::Deadline), None), finished, "it came when nothing was left");
+            assert_eq!(of(&Summary { left: 1, ..with(Ended::Deadline) }, None), Exit::Deadline);
+            assert_eq!(of(&Summary { input_complete: false, ..with(Ended::Deadline) }, None), Exit::Deadline);
+        }
     }
 }

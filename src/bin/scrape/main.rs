@@ -5,28 +5,34 @@ mod asking;
 mod config;
 mod demo;
 mod dry_run;
+mod ending;
 mod exit;
 mod files;
 mod generate;
 mod jar;
 mod memory;
 mod plan;
+mod report;
+mod resume;
 mod signals;
 mod terminal;
+mod whole;
 
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use scrape::model::Secrets;
-use scrape::{Destination, Ended, Halt, Plan};
+use scrape::{Destination, Halt, Plan, Summary};
 use tokio::runtime::{Builder, Runtime};
 
 use args::{Args, DemoMode};
 use config::Config;
 use demo::Demo;
 use dry_run::Form;
+use ending::Ending;
 use exit::Exit;
 use jar::JarFile;
 use signals::{Asks, Signals};
@@ -36,7 +42,8 @@ use terminal::{Talk, Terminal};
 const FOR_GOOD: Duration = Duration::from_hours(8784);
 
 fn main() -> ExitCode {
-    let (args, config) = match config::read(std::env::args_os(), std::env::vars_os()) {
+    let typed: Vec<_> = std::env::args_os().collect();
+    let (args, config) = match config::read(typed.iter().cloned(), std::env::vars_os()) {
         Ok(read) => read,
         Err(config::Error::Typed(error)) => {
             // A closed pipe is nothing to complain about: `scrape --help | head`.
@@ -58,7 +65,7 @@ fn main() -> ExitCode {
     };
     let terminal = Terminal::new(talk, secrets);
     terminal.install();
-    let exit = start(args, &config, &terminal).unwrap_or_else(|(exit, error)| {
+    let exit = start(&typed, args, &config, &terminal).unwrap_or_else(|(exit, error)| {
         terminal.error(&error);
         exit
     });
@@ -68,7 +75,15 @@ fn main() -> ExitCode {
 /// What ends the program early: its code, and the chain of what went wrong.
 type Failed = (Exit, anyhow::Error);
 
-fn start(args: Args, config: &Config, terminal: &Terminal) -> Result<Exit, Failed> {
+/// What the program did.
+enum Ran {
+    /// A run, with what came of it, and the code that the signal which ended it asks for.
+    Through(Box<Result<Summary, scrape::Error>>, Option<Exit>),
+    /// Something else.
+    Otherwise(Exit),
+}
+
+fn start(typed: &[OsString], args: Args, config: &Config, terminal: &Terminal) -> Result<Exit, Failed> {
     let broken = |error| (Exit::Broken, error);
     if let Some(what) = args.generate {
         return generate::print(what).map(|()| Exit::Success).map_err(broken);
@@ -88,19 +103,25 @@ fn start(args: Args, config: &Config, terminal: &Terminal) -> Result<Exit, Faile
     let form = if args.format.as_deref() == Some("json") { Form::Json } else { Form::Text };
     let dry = args.dry_run.then_some(form);
     let usage = |error| (Exit::Usage, error);
-    let jar_path = args.cookie_jar.clone();
-    let mut plan = plan::plan(args).map_err(usage)?;
+    let mut plan = plan::plan(args.clone()).map_err(usage)?;
+    let ending = Ending::new(typed, &args, &plan).map_err(usage)?;
+    let jar_path = args.cookie_jar;
     let jar = plan.fetch.cookies.clone().zip(jar_path).filter(|_| dry.is_none());
     let jar = jar.map(|(jar, path)| JarFile::new(jar, &path)).transpose().map_err(usage)?;
     files::fit(&mut plan).and_then(|()| memory::fit(&mut plan)).map_err(|error| (Exit::Broken, error))?;
-    let exit = runtime.block_on(run(plan, mode, dry, terminal, asks));
+    let ran = runtime.block_on(run(plan, mode, dry, terminal, asks));
     // Everything owed is written; a lookup that hangs in the system's resolver is not waited for.
     runtime.shutdown_background();
-    match (exit, jar) {
-        (Err((Exit::Usage, error)), _) => Err((Exit::Usage, error)),
-        (exit, Some(jar)) => jar.save(exit.is_err()).map_err(broken).and(exit),
-        (exit, None) => exit,
-    }
+    let (outcome, signal) = match ran? {
+        Ran::Otherwise(exit) => return Ok(exit),
+        Ran::Through(outcome, signal) => (*outcome, signal),
+    };
+    let kept = match (&outcome, jar) {
+        (Err(error), Some(_)) if error.is_usage() => Ok(()),
+        (outcome, Some(jar)) => jar.save(outcome.is_err()),
+        (_, None) => Ok(()),
+    };
+    ending.end(outcome, signal, kept, terminal)
 }
 
 /// Starts the thread that pages are read on, before anything needs it. From then on the runtime makes do with the threads that it has
@@ -120,7 +141,7 @@ async fn run(
     dry: Option<Form>,
     terminal: &Terminal,
     mut asks: Asks,
-) -> Result<Exit, Failed> {
+) -> Result<Ran, Failed> {
     let broken = |error: io::Error| (Exit::Broken, error.into());
     let site = match mode {
         Some(_) => Some(demo::start().await.map_err(broken)?),
@@ -128,16 +149,13 @@ async fn run(
     };
     if let Some(form) = dry {
         plan.source.inputs.extend(site.iter().flat_map(Demo::urls).map(scrape::Origin::Url));
-        return survey(plan, form);
+        return survey(plan, form).map(Ran::Otherwise);
     }
     let mut signals = Signals::new().map_err(broken)?;
     if let Some(site) = &site {
         if mode == Some(DemoMode::Serve) {
-            return Ok(if generate::lines(&site.urls()).map_err(|error| (Exit::Broken, error))? {
-                signals.next().await
-            } else {
-                Exit::Success
-            });
+            let is_read = generate::lines(&site.urls()).map_err(|error| (Exit::Broken, error))?;
+            return Ok(Ran::Otherwise(if is_read { signals.next().await } else { Exit::Success }));
         }
         plan.fetch.direct = true;
         plan.source.inputs = site.urls().into_iter().map(scrape::Origin::Url).collect();
@@ -168,21 +186,7 @@ async fn run(
             }
         }
     };
-    match outcome {
-        Ok(mut summary) => {
-            if summary.ended == Ended::OutputClosed && signal.is_some() {
-                summary.ended = Ended::Stopped; // what stopped us stopped our reader too
-            }
-            terminal.summary(&summary);
-            Ok(Exit::of(&summary, signal))
-        }
-        Err(error) => {
-            if let Some(summary) = &error.summary {
-                terminal.summary(summary);
-            }
-            Err(failed(error))
-        }
-    }
+    Ok(Ran::Through(outcome.into(), signal))
 }
 
 /// Says what the run would do. Nothing has been opened for writing, and a signal ends the program as it ends any other.

@@ -63,6 +63,7 @@ fn crawl(args: &Args, plan: &mut Plan) {
     set(&mut crawl.concurrency, args.concurrency.map(Into::into));
     crawl.ordered = args.ordered;
     crawl.deadline = args.deadline;
+    crawl.fail_fast = args.fail_fast;
     set(&mut crawl.grace, args.grace);
     crawl.pace_state.clone_from(&args.pace_state);
     crawl.secrets = Secrets::new(args.redact.iter().cloned());

@@ -21,7 +21,7 @@ const MS: Duration = Duration::from_millis(1);
 
 fn page() -> Outcome {
     let data = crate::model::Data::default();
-    Outcome::Row(Row { status: 200, content_type: None, bytes: 0, body: None, data, charset: None })
+    Outcome::Row(Row { status: 200, content_type: None, bytes: 0, received: 0, body: None, data, charset: None })
 }
 
 fn failure(kind: ErrorKind) -> Outcome {

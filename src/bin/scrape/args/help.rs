@@ -74,6 +74,23 @@ not example itself) or "*"; for each key the most specific one that has it count
 instead of the setting of all hosts. Its headers go to it, whoever led there.
 "#;
 
+const FAIL_IF: &str = "Expressions of --fail-if, to be quoted (> is the shell's otherwise):
+  NAME < NUMBER, also with <=, >, >=, =, !=; the number is a count or a share, as
+  10, 5% or 0.5%, and is compared exactly: 5 of 100 are not > 5%. What a NAME counts,
+  and what 100% of it are:
+  failed, ok             records with and without an error, of all records
+  timeout, kind:timeout  records that failed so (any error kind), of all records
+  status:404, status:4xx records whose last status is that, of all records
+  field:NAME             records in which the field has a value (not null, not \"\",
+                         not []), of those without an error
+  records, skipped, left of the targets that were read
+  in                     the targets that were read
+  Of nothing there is no share, and no expression with % is true: 'records < 1' is
+  for that. But where all records failed every field has its value in 0% of them.
+  They are asked of a run that got through its list. The other codes go before:
+  1, 4, 130 and 143, and with --fail-fast the 3 of the first failure.
+";
+
 fn after_help() -> String {
     use std::fmt::Write as _;
     let mut text = String::from("Error kinds (the record's \"error\"):\n");
@@ -84,6 +101,7 @@ fn after_help() -> String {
     for exit in Exit::ALL {
         let _ = writeln!(text, "  {:<4} {}", exit as u8, exit.meaning());
     }
+    let _ = write!(text, "\n{FAIL_IF}");
     let Plan { crawl, .. } = Plan::default();
     let _ = write!(
         text,

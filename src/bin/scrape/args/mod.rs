@@ -4,6 +4,7 @@
 mod help;
 mod options;
 mod values;
+mod words;
 
 use std::ffi::OsString;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -16,7 +17,7 @@ use http::{HeaderName, HeaderValue, Method};
 use scrape::Field;
 use scrape::fetch::{Known, MinSpeed, MinTls, User};
 use scrape::model::parse_method;
-use scrape::policy::{HostRules, LimitBy, Rate, RetryOn, Share, robots};
+use scrape::policy::{HostRules, LimitBy, Rate, RetryOn, Share, Threshold, robots};
 
 pub(crate) use self::help::command;
 pub(crate) use self::options::{Opt, SECRET, Shape, Typed, Value, options, typed_only};
@@ -25,10 +26,11 @@ use self::values::{
     LIMITS, ROBOTS, Statuses, TLS_VERSIONS, choice, cookie, count, duration, formats, header, input_formats, number, proxy, size,
     status_list, time_limit, user,
 };
+pub(crate) use self::words::{Word, words};
 use crate::terminal::{Color, LogFormat, Progress};
 
 /// Fetches a list of URLs and writes one record for each: success or failure, as it completes.
-#[derive(Debug, Parser)]
+#[derive(Clone, Debug, Parser)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 #[command(name = "scrape", version, max_term_width = 100, args_override_self = true)]
 pub(crate) struct Args {
@@ -95,7 +97,7 @@ pub(crate) struct Args {
     /// Start no request later than this after the start of the run
     #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Time")]
     pub(crate) deadline: Option<Duration>,
-    /// How long Ctrl-C or the deadline lets requests in flight go on
+    /// How long Ctrl-C, the deadline or --fail-fast lets requests in flight go on
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Time")]
     pub(crate) grace: Option<Duration>,
 
@@ -229,6 +231,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) save_bodies: Option<PathBuf>,
 
+    /// Stop at the first record that fails: start nothing more, let what is in flight finish (--grace), and exit with 3
+    #[arg(long, help_heading = "End")]
+    pub(crate) fail_fast: bool,
+    /// Exit with 3 only if this is true: 'failed > 5%', 'records < 100', 'field:price < 95%', 'timeout > 3'; may be repeated
+    #[arg(long, value_name = "EXPR", help_heading = "End")]
+    pub(crate) fail_if: Vec<Threshold>,
+
     /// Say nothing on stderr unless the run breaks
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Talk")]
     pub(crate) quiet: bool,
@@ -244,6 +253,12 @@ pub(crate) struct Args {
     /// Show *** for what has this name in URLs (?NAME=...), headers and the input; may be repeated
     #[arg(long, value_name = "NAME", help_heading = "Talk")]
     pub(crate) redact: Vec<String>,
+    /// Write what the run came to into this file, as one JSON object: counts, hosts, times, fields; whole, however the run ends
+    #[arg(long, value_name = "FILE", help_heading = "Talk")]
+    pub(crate) summary: Option<PathBuf>,
+    /// The same for Prometheus: the textfile collector of `node_exporter` reads files that end in .prom
+    #[arg(long, value_name = "FILE", help_heading = "Talk")]
+    pub(crate) metrics: Option<PathBuf>,
     /// How log lines are written
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Talk")]
     pub(crate) log_format: Option<LogFormat>,

@@ -20,6 +20,7 @@ use anyhow::bail;
 use scrape::model::Clean;
 
 use self::hosts::Hosts;
+pub(crate) use self::print::shown;
 use crate::args::{Args, Opt, Typed, Value, options};
 
 /// Where a value comes from.

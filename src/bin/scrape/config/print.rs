@@ -107,8 +107,8 @@ fn value(option: &Opt, value: &Value, secrets: &Secrets) -> String {
     match (option.shape, value) {
         (Shape::Switch, Value::Times(times)) => (*times > 0).to_string(),
         (_, Value::Times(times)) => times.to_string(),
-        (Shape::Many, Value::Texts(texts)) => list(texts.iter().map(|one| quote(&shown(option, one, secrets)))),
-        (_, Value::Texts(texts)) => texts.first().map(|one| text(&shown(option, one, secrets))).unwrap_or_default(),
+        (Shape::Many, Value::Texts(texts)) => list(texts.iter().map(|one| quote(&shown(&option.key, one, secrets)))),
+        (_, Value::Texts(texts)) => texts.first().map(|one| text(&shown(&option.key, one, secrets))).unwrap_or_default(),
     }
 }
 
@@ -145,10 +145,10 @@ fn key(name: &str) -> String {
     if is_bare { name.to_owned() } else { quote(name) }
 }
 
-/// A value as it may be shown: without what gives access to something.
-fn shown(option: &Opt, value: &OsStr, secrets: &Secrets) -> String {
+/// A value of an option, or with no key an input, as it may be shown: without what gives access to something.
+pub(crate) fn shown(key: &str, value: &OsStr, secrets: &Secrets) -> String {
     let value = value.to_string_lossy();
-    match (option.key.as_str(), value.split_once(':')) {
+    match (key, value.split_once(':')) {
         ("header", Some((name, _))) if is_secret(name, secrets) => format!("{name}: {HIDDEN}"),
         ("user", Some((name, _))) => format!("{name}:{HIDDEN}"),
         ("user", None) => HIDDEN.to_owned(),
@@ -162,7 +162,7 @@ fn shown(option: &Opt, value: &OsStr, secrets: &Secrets) -> String {
 
 /// Why a value is refused, with the value in front where the reason does not show it and it cannot be a secret.
 pub(super) fn refusal(option: &Opt, value: &OsStr, why: &str) -> String {
-    let value = format!("{:?}", shown(option, value, &Secrets::default()));
+    let value = format!("{:?}", shown(&option.key, value, &Secrets::default()));
     if SECRET.contains(&option.key.as_str()) || why.contains(&value) { why.to_owned() } else { format!("{value}: {why}") }
 }
 

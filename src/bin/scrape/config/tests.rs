@@ -90,6 +90,7 @@ fn every_option_is_a_key_and_a_variable() {
             (crate::args::Shape::Switch | crate::args::Shape::Count, ..) => "true".to_owned(),
             (_, _, Some(default)) => default.clone(),
             (_, "deadline", _) => "1h".to_owned(),
+            (_, "fail-if", _) => "failed > 5%".to_owned(),
             (_, "header", _) => "A: b".to_owned(),
             (_, "resolve", _) => "a.example:80:127.0.0.1".to_owned(),
             (_, "user", _) => "a:b".to_owned(),

@@ -17,8 +17,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use scrape::Destination;
-use scrape::model::{Ended, Secrets, Summary};
+use scrape::model::{Ended, Secrets};
 
+use crate::ending::End;
 use clock::Clock;
 use out::{Form, Out};
 pub(crate) use progress::Watch;
@@ -166,12 +167,12 @@ impl Terminal {
     }
 
     /// Takes the bar away and writes what the run came to. The last line is the summary's identity.
-    pub(crate) fn summary(&self, summary: &Summary) {
+    pub(crate) fn summary(&self, end: &End) {
         self.clear();
-        if !self.talk.quiet && summary.ended != Ended::OutputClosed {
+        if !self.talk.quiet && end.summary.ended != Ended::OutputClosed {
             match self.talk.log_format {
-                LogFormat::Text => self.out.write(&summary::text(summary, self.colour), Form::Painted),
-                LogFormat::Json => self.out.write(&summary::json(summary, SystemTime::now()), Form::Json),
+                LogFormat::Text => self.out.write(&summary::text(end, self.colour), Form::Painted),
+                LogFormat::Json => self.out.write(&summary::json(end, SystemTime::now()), Form::Json),
             }
         }
     }

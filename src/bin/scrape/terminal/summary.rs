@@ -5,51 +5,55 @@ use std::time::SystemTime;
 
 use bytesize::ByteSize;
 use scrape::ErrorKind;
-use scrape::model::{Clean, Ended, Slowed, Summary};
+use scrape::model::{Clean, Culprit, Ended, Slowed, Summary};
 
 use serde_json::{Map, Value, json};
 
 use super::logs::json_line;
 use super::progress::{per_second, short};
 use super::{Paint, paint};
+use crate::ending::End;
+use crate::resume::Resume;
 
 /// A few lines, of which the last is the summary's identity.
-pub(super) fn text(summary: &Summary, colour: bool) -> String {
+pub(super) fn text(end: &End, colour: bool) -> String {
+    let summary = &end.summary;
     let mut lines = vec![pace(summary, colour)];
     if !summary.kinds.is_empty() {
         lines.push(format!("{} {}", paint("failed:", Paint::Red, colour), failures(summary)));
     }
+    lines.extend(ended_by(summary));
     lines.extend(slowed(summary));
     lines.extend(passed_over(summary));
     lines.extend(left(summary));
     lines.extend(partial(summary));
+    let bad = end.judged.iter().filter(|judged| judged.is_true);
+    lines.extend(bad.map(|judged| format!("{} {judged}", paint("--fail-if", Paint::Red, colour))));
+    lines.extend(end.resume.as_ref().map(Resume::text));
     lines.push(summary.identity());
     lines.join("\n") + "\n"
 }
 
 /// The same as one line of a JSON log, whose message is the identity.
-pub(super) fn json(summary: &Summary, now: SystemTime) -> String {
+pub(super) fn json(end: &End, now: SystemTime) -> String {
+    let summary = &end.summary;
     let Summary { read, ok, failed, skipped, left, kinds, statuses, bytes, requests, robots, retries, .. } = summary;
     let Summary { slowed, elapsed, input_complete, .. } = summary;
     let slowed: Vec<_> =
         slowed.iter().map(|it| json!({ "host": it.host, "rate": it.rate, "in_flight": it.in_flight, "why": it.why })).collect();
     let kinds: Map<String, Value> = kinds.iter().map(|(kind, count)| (kind.to_string(), (*count).into())).collect();
     let statuses: Map<String, Value> = statuses.iter().map(|(status, count)| (status.to_string(), (*count).into())).collect();
-    let ended = match summary.ended {
-        Ended::Finished => "finished",
-        Ended::Stopped => "stopped",
-        Ended::Deadline => "deadline",
-        Ended::OutputClosed => "output_closed",
-        Ended::Broken => "broken",
-    };
     json_line(
         "INFO",
         &summary.identity(),
         now,
         json!({
             "read": read, "ok": ok, "failed": failed, "skipped": skipped, "passed_over": summary.passed_over, "left": left, "kinds": kinds, "statuses": statuses, "bytes": bytes,
-            "requests": requests, "robots": robots, "retries": retries, "slowed": slowed, "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), "ended": ended,
-            "input_complete": input_complete, "partial": summary.partial.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
+            "requests": requests, "robots": robots, "retries": retries, "slowed": slowed, "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX), "ended": summary.ended.name(),
+             "ended_by": summary.ended_by.as_ref().map(|it| json!({ "url": it.url, "error": it.kind, "error_message": it.message })),
+             "fail_if": end.judged.iter().filter(|judged| judged.is_true).map(ToString::to_string).collect::<Vec<_>>(),
+             "resume": end.resume.as_ref().and_then(Resume::command), "input_complete": input_complete,
+             "partial": summary.partial.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
         }),
     )
 }
@@ -60,6 +64,7 @@ fn pace(summary: &Summary, colour: bool) -> String {
         Ended::Finished if *failed == 0 => paint("done", Paint::Green, colour),
         Ended::Finished => "done".to_owned(),
         Ended::Deadline => paint("stopped by the deadline", Paint::Yellow, colour),
+        Ended::FirstFailure => paint("stopped by the first failure", Paint::Red, colour),
         Ended::Stopped | Ended::OutputClosed => paint("stopped", Paint::Yellow, colour),
         Ended::Broken => paint("broken off", Paint::Red, colour),
     };
@@ -113,6 +118,12 @@ fn pace_of(host: &Slowed) -> String {
     format!("{} {pace} ({})", Clean(&host.host), host.why)
 }
 
+/// The record whose failure ended the run.
+fn ended_by(summary: &Summary) -> Option<String> {
+    let Culprit { url, kind, message } = summary.ended_by.as_ref()?;
+    Some(format!("the first failure: {} ({kind}: {})", Clean(url), Clean(message)))
+}
+
 /// The lines that are no targets.
 fn passed_over(summary: &Summary) -> Option<String> {
     let lines = || counted(summary.passed_over, "line is blank or a comment", "lines are blank or comments");
@@ -143,6 +154,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    use crate::exit::Exit;
+
+    /// The text of a run that came to this.
+    fn text(summary: &Summary, colour: bool) -> String {
+        super::text(&end(summary.clone()), colour)
+    }
+
+    fn end(summary: Summary) -> End {
+        End { summary, exit: Exit::Success, judged: Vec::new(), resume: None, error: None }
+    }
 
     fn finished() -> Summary {
         Summary {
@@ -181,7 +203,7 @@ mod tests {
         let expected = "adapted to hosts: b.example:80 to 3.0/m (429/503), c:80 to 2.1/s and 1 at a time (429/503), a.example:80 to 3 at a time (429/503)\n";
         assert!(text.contains(expected), "{text}");
         let many = Summary { slowed: vec![host("a:80", Some(1.0), None); 7], ..finished() };
-        assert!(super::text(&many, false).contains(", 2 more\n"));
+        assert!(self::text(&many, false).contains(", 2 more\n"));
     }
 
     #[test]
@@ -198,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_json_log_has_the_summary_as_one_object() {
-        let line = json(&finished(), SystemTime::UNIX_EPOCH);
+        let line = json(&end(finished()), SystemTime::UNIX_EPOCH);
         let object: Value = serde_json::from_str(&line).unwrap();
         assert!(line.ends_with("}\n") && line.lines().count() == 1);
         assert_eq!(object["message"], finished().identity());
