@@ -20,7 +20,7 @@ mod ticket;
 mod waits;
 
 pub use asked::Asked;
-pub use earlier::Earlier;
+pub use earlier::{Claims, Earlier, Finished};
 pub use failure::{ErrorKind, Failure};
 pub use flight::{Flight, Flying, Phase};
 pub use page::{Charset, Page};
