@@ -1,7 +1,7 @@
 //! What a crawl is told, what it is given, and what it says it did.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender};
@@ -53,8 +53,8 @@ impl Default for Settings {
 pub struct Line<F> {
     /// Where targets come from.
     pub targets: Receiver<Read>,
-    /// How many there are, where that is known beforehand.
-    pub total: Option<u64>,
+    /// How many there are to fetch, as soon as that is known.
+    pub total: Arc<OnceLock<u64>>,
     /// Where records go.
     pub records: Sender<Record>,
     /// Who answers requests.

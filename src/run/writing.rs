@@ -11,7 +11,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Cause, Error, Observe, lock, start_thread};
-use crate::model::{Columns, ErrorKind, Record, Summary};
+use crate::model::{Columns, Earlier, ErrorKind, Record, Summary};
 use crate::sink::{self, End};
 
 /// The counts of what was written.
@@ -42,7 +42,7 @@ struct Written {
 
 /// The thread that writes records.
 pub(super) struct Sink {
-    opened: oneshot::Receiver<Result<(), sink::Error>>,
+    opened: oneshot::Receiver<Result<Earlier, sink::Error>>,
     complete: oneshot::Sender<bool>,
     ended: oneshot::Receiver<Written>,
     tally: Arc<Mutex<Tally>>,
@@ -64,7 +64,7 @@ pub(super) fn start_sink<O: Observe>(
             Ok(writer) => writer,
             Err(error) => return drop(tell_opened.send(Err(error))),
         };
-        if tell_opened.send(Ok(())).is_err() {
+        if tell_opened.send(Ok(writer.take_earlier())).is_err() {
             return;
         }
         let told = Arc::clone(&observe);
@@ -85,7 +85,8 @@ pub(super) fn start_sink<O: Observe>(
 }
 
 impl Sink {
-    pub(super) async fn opened(&mut self) -> Result<(), Error> {
+    /// What is in the outputs already, and so need not be fetched.
+    pub(super) async fn opened(&mut self) -> Result<Earlier, Error> {
         Ok((&mut self.opened).await.map_err(|_| Cause::Bug("sink"))??)
     }
 

@@ -10,7 +10,7 @@ use crate::model::Clean;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The output file exists, and nothing says what to do with it.
-    #[error("{} already exists: --overwrite replaces it, --append goes on after its end, another name leaves it alone", .path.display())]
+    #[error("{} already exists: --resume goes on with it, --overwrite replaces it, --append adds to its end, another name leaves it alone", .path.display())]
     Exists {
         /// The file.
         path: PathBuf,
