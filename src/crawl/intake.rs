@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::model::{Read, Target};
 
-/// A crawl that has not begun to read waits this long for the list to fill the window, so that the first places do not all go
+/// From the first target on the crawl waits this long for the list to fill the window, so that the first places do not all go
 /// to the host that the list begins with.
 const GATHER: Duration = Duration::from_millis(100);
 
@@ -31,7 +31,7 @@ pub(super) struct Intake {
     is_closed: bool,
     /// Targets taken in, skipped ones included.
     pub(super) read: u64,
-    /// Repeated URLs, which are not fetched.
+    /// Targets that are not fetched: repeated, or finished by an earlier run.
     pub(super) skipped: u64,
     /// The list has been read to its end.
     pub(super) is_complete: bool,
@@ -100,9 +100,12 @@ impl Intake {
     }
 
     fn count(&mut self, read: Read) -> Option<Target> {
-        self.read += 1;
-        self.skipped += u64::from(read.target.is_none());
         self.came_at = Instant::now();
+        if self.read == self.skipped && self.gathering.is_some() {
+            self.gathering = Some(self.came_at + GATHER);
+        }
+        self.read += read.skipped + u64::from(read.target.is_some());
+        self.skipped += read.skipped;
         if !read.more {
             self.gathering = None;
         }

@@ -21,7 +21,7 @@ mod worker;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::Semaphore;
@@ -112,7 +112,7 @@ struct Crawl<F, S> {
     workers: JoinSet<Worked>,
     shop: Arc<Shop<F>>,
     outbox: Outbox,
-    total: Option<u64>,
+    total: Arc<OnceLock<u64>>,
     records: Sender<Record>,
     stop: Stop,
     deadline: Option<Instant>,
@@ -298,7 +298,7 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         let in_flight = self.workers.len();
         (self.status)(News::Status(&Status {
             read: self.intake.read,
-            total: if self.intake.is_complete { Some(self.intake.read - self.intake.skipped) } else { self.total },
+            total: if self.intake.is_complete { Some(self.intake.read - self.intake.skipped) } else { self.total.get().copied() },
             in_flight,
             queued: census.held.saturating_sub(in_flight + census.retrying)
                 + usize::try_from(census.parked).unwrap_or(usize::MAX),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender};
@@ -59,8 +59,8 @@ impl Default for Settings {
 pub struct Line<F> {
     /// Where targets come from.
     pub targets: Receiver<Read>,
-    /// How many there are, where that is known beforehand.
-    pub total: Option<u64>,
+    /// How many there are to fetch, as soon as that is known.
+    pub total: Arc<OnceLock<u64>>,
     /// Where records go.
     pub records: Sender<Record>,
     /// Who answers requests.

@@ -61,13 +61,23 @@ fn bench(settings: Settings, answer: impl Fn(&Ticket) -> Answer + Send + Sync + 
     let fetch = Web { answer, in_flight: Arc::default(), peak: Arc::clone(&peak) };
     let fields = extract::Settings { fields: vec!["title=title".parse().unwrap()], ..extract::Settings::default() };
     let extract = Arc::new(Extractor::new(fields).unwrap());
-    let line = Line { targets, total: None, records: sender, fetch, extract, bodies: None, max_body: 1000, stop, ledger: None };
+    let line = Line {
+        targets,
+        total: Arc::default(),
+        records: sender,
+        fetch,
+        extract,
+        bodies: None,
+        max_body: 1000,
+        stop,
+        ledger: None,
+    };
     let crawl = tokio::spawn(crawl(settings, line, |_| (), std::future::pending()));
     Bench { list, records, stopper, peak, crawl, began: Instant::now() }
 }
 
 fn target(index: u64, url: &str) -> Read {
-    Read { target: Some(Target::new(index, url, "test", None)), more: true }
+    Read { skipped: 0, target: Some(Target::new(index, url, "test", None)), more: true }
 }
 
 /// Sends a whole list and collects all records until the crawl lets go of the channel.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{Data, Failure, Record, Row, Target, Ticket, Timestamp, redact, redact_text};
+use crate::model::{Data, Failure, Record, Row, Target, Ticket, Timestamp, redact};
 
 /// The record of a target that is never fetched.
 pub(super) fn refusal(target: Target) -> Record {
@@ -53,7 +53,7 @@ pub(super) fn untried(mut ticket: Ticket, failure: &Failure) -> Record {
 fn blank(target: Target) -> Record {
     Record {
         index: target.index,
-        url: if target.url.is_ok() { redact(target.given()) } else { redact_text(target.given()) }.into_owned(),
+        url: target.shown().into_owned(),
         final_url: None,
         status: None,
         content_type: None,

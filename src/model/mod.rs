@@ -22,7 +22,7 @@ mod waits;
 
 pub use asked::Asked;
 pub use counts::{Counts, HostCounts, Latency, Matched};
-pub use earlier::Earlier;
+pub use earlier::{Claims, Earlier, Finished};
 pub use failure::{ErrorKind, Failure};
 pub use flight::{Flight, Flying, Phase};
 pub use page::{Charset, Page};

@@ -8,13 +8,16 @@ use url::form_urlencoded;
 
 use super::failure::ErrorKind;
 use super::record::Record;
-use super::target::redact;
+use super::target::{Target, redact};
 
 /// What stands in place of a secret.
 const HIDDEN: &str = "***";
 
 /// Where a parameter may begin in a URL: after the path, between two, in a fragment, within a path.
 const BEFORE: [char; 4] = ['?', '&', '#', ';'];
+
+/// What a bad line has in it that is more than a URL.
+const FOREIGN: [char; 5] = ['"', '{', ',', '\t', '\n'];
 
 /// The names whose values are secret: parameters of URLs, headers, members and columns of the input. Upper and lower case are the
 /// same.
@@ -62,6 +65,34 @@ impl Secrets {
         }
     }
 
+    /// The URL of a target as its record shows it.
+    #[must_use]
+    pub fn url_of<'a>(&self, target: &'a Target) -> Cow<'a, str> {
+        self.of_record(target.shown(), target.url.is_err())
+    }
+
+    /// The same of the text that a target would be made of, where that shows without making one.
+    #[must_use]
+    pub fn url_of_text<'a>(&self, given: &'a str) -> Option<Cow<'a, str>> {
+        // What hides credentials, and where there are secrets what hides bad lines, depends on whether it is a URL.
+        let depends = given.contains('@') || (!self.names.is_empty() && given.contains(FOREIGN));
+        (!depends).then(|| self.of_record(given.into(), false))
+    }
+
+    fn of_record<'a>(&self, url: Cow<'a, str>, is_bad: bool) -> Cow<'a, str> {
+        if self.names.is_empty() {
+            return url;
+        }
+        if is_bad && url.contains(FOREIGN) {
+            // A line of a table or of JSON that cannot be read: nobody knows whose values these are. The message says where it stands.
+            return HIDDEN.into();
+        }
+        match self.url(&url) {
+            Cow::Borrowed(_) => url,
+            Cow::Owned(url) => url.into(),
+        }
+    }
+
     /// A record, but for its data, which is what was asked for.
     pub fn hide(&self, record: &mut Record) {
         if let Some(message) = &mut record.error_message {
@@ -70,11 +101,8 @@ impl Secrets {
         if self.names.is_empty() {
             return; // its URLs have no credentials any more
         }
-        if record.error == Some(ErrorKind::InvalidUrl) && record.url.contains(['"', '{', ',', '\t', '\n']) {
-            // A line of a table or of JSON that cannot be read: nobody knows whose values these are. The message says where it stands.
-            HIDDEN.clone_into(&mut record.url);
-        }
-        replace(&mut record.url, |url| self.url(url));
+        let is_bad = record.error == Some(ErrorKind::InvalidUrl);
+        record.url = self.of_record(std::mem::take(&mut record.url).into(), is_bad).into_owned();
         if let Some(url) = &mut record.final_url {
             replace(url, |url| self.url(url));
         }

@@ -74,12 +74,20 @@ impl Target {
             (None, Err(_)) => "",
         }
     }
+
+    /// The URL as its record shows it, but for what the user calls secret ([`Secrets::url_of`](super::Secrets::url_of)).
+    #[must_use]
+    pub fn shown(&self) -> Cow<'_, str> {
+        if self.url.is_ok() { redact(self.given()) } else { redact_text(self.given()) }
+    }
 }
 
-/// What the source hands on at a time.
+/// What the source hands on at a time: some targets that are not to be fetched, and one that is.
 #[derive(Debug)]
 pub struct Read {
-    /// The next target; `None` is a repeated URL that `unique` dropped, to be counted as skipped.
+    /// So many targets are to be counted as skipped: URLs that `unique` dropped, and what an earlier run has finished.
+    pub skipped: u64,
+    /// The target after them; `None` where the skipped ones are all for now.
     pub target: Option<Target>,
     /// More input is at hand: reading the next target will not wait for anybody.
     pub more: bool,

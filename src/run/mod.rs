@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 pub use self::error::{Cause, Error};
-use self::reading::start_source;
+use self::reading::{Go, start_source};
 use self::waiting::{attend, input_opens, output_ends, output_opens, pass_on};
 use self::writing::{reader_gone, start_sink};
 use crate::bodies::{self, Bodies};
@@ -29,7 +29,7 @@ use crate::fetch::{self, Fetcher, Memory};
 use crate::ledger::Ledger;
 use crate::model::{Columns, Ended, Record, Status, Summary, Waits};
 use crate::policy::{LimitBy, robots};
-use crate::sink::{self, Destination, End};
+use crate::sink::{self, Destination, End, Existing};
 use crate::source;
 
 /// What a run is to do: one `Settings` a stage.
@@ -92,7 +92,8 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let bound = plan.crawl.concurrency.saturating_mul(2).clamp(2, 1 << 16);
 
     let (targets_out, targets) = mpsc::channel(bound);
-    let mut source = start_source(plan.source, targets_out)?;
+    let again = matches!(plan.sink.existing, Existing::Resume | Existing::ResumeOverwrite | Existing::RetryFailed);
+    let mut source = start_source(source::Settings { twice: plan.source.twice || again, ..plan.source }, targets_out)?;
     // What has not begun has nothing to finish, so a stop or the deadline ends it at once.
     let deadline = plan.crawl.deadline.and_then(|deadline| Instant::now().checked_add(deadline));
     let mut patience = Patience::new(plan.crawl.patience, &stop, began);
@@ -110,12 +111,13 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let gone = reader_gone(plan.sink.outputs.iter().any(|output| matches!(output.place, Destination::Stdout)));
     let (records, records_in) = mpsc::channel(bound);
     let mut sink = start_sink(plan.sink, columns, records_in, Arc::clone(&observe))?;
-    tokio::select! {
+    let earlier = tokio::select! {
         opened = sink.opened() => opened?,
         never = attend(&observe, &mut patience, output_opens(), || 0) => match never {},
         () = stop.reached(Halt::Drain) => return unbegun(Ended::Stopped),
         () = until(deadline) => return unbegun(Ended::Deadline),
-    }
+    };
+    source.begin(Go { earlier, secrets: plan.crawl.secrets.clone() });
 
     let mut settings =
         crawl::Settings { deadline: deadline.map(|at| at.saturating_duration_since(Instant::now())), ..plan.crawl };
@@ -124,7 +126,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     settings.frontier.cookies = has_cookies;
     drop(patience);
     let (grace, length) = (settings.grace, settings.patience);
-    let line = Line { targets, total: opened.total, records, fetch, extract, bodies, max_body, stop: stop.clone(), ledger };
+    let line = Line { targets, total: source.total(), records, fetch, extract, bodies, max_body, stop: stop.clone(), ledger };
     let mut crawled = crawl(settings, line, |news| pass_on(&observe, news), gone).await;
     // A source that has ended says how; one that still waits for input is left alone.
     let input = if crawled.input_complete { source.ended().await } else { Ok(0) };

@@ -76,10 +76,9 @@ pub fn survey(plan: Plan) -> Result<Survey, Error> {
     let mut hosts: HashMap<Box<str>, u64> = HashMap::new();
     let mut key = String::new();
     for read in source::open(plan.source)? {
-        let Some(target) = read?.target else {
-            survey.repeated += 1;
-            continue;
-        };
+        let read = read?;
+        survey.repeated += read.skipped;
+        let Some(target) = read.target else { continue };
         survey.targets += 1;
         match &target.url {
             Ok(url) => {

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::tally::Tally;
 use super::{Cause, Error, Observe, lock, start_thread};
-use crate::model::{Columns, Record, Summary};
+use crate::model::{Columns, Earlier, Record, Summary};
 use crate::sink::{self, End};
 
 /// How the writing ended.
@@ -23,7 +23,7 @@ struct Written {
 
 /// The thread that writes records.
 pub(super) struct Sink {
-    opened: oneshot::Receiver<Result<(), sink::Error>>,
+    opened: oneshot::Receiver<Result<Earlier, sink::Error>>,
     complete: oneshot::Sender<bool>,
     ended: oneshot::Receiver<Written>,
     tally: Arc<Mutex<Tally>>,
@@ -45,7 +45,7 @@ pub(super) fn start_sink<O: Observe>(
             Ok(writer) => writer,
             Err(error) => return drop(tell_opened.send(Err(error))),
         };
-        if tell_opened.send(Ok(())).is_err() {
+        if tell_opened.send(Ok(writer.take_earlier())).is_err() {
             return;
         }
         let told = Arc::clone(&observe);
@@ -66,7 +66,8 @@ pub(super) fn start_sink<O: Observe>(
 }
 
 impl Sink {
-    pub(super) async fn opened(&mut self) -> Result<(), Error> {
+    /// What is in the outputs already, and so need not be fetched.
+    pub(super) async fn opened(&mut self) -> Result<Earlier, Error> {
         Ok((&mut self.opened).await.map_err(|_| Cause::Bug("sink"))??)
     }
 

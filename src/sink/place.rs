@@ -70,7 +70,6 @@ pub(super) struct Swap {
     /// The name to take.
     pub target: PathBuf,
     /// The file that has the name now, held open for its lock.
-    #[expect(dead_code, reason = "nobody reads it: that it is open keeps other runs away")]
     pub old: Option<File>,
 }
 

@@ -6,22 +6,25 @@
 //! in [`SOURCES`]. A line that is no usable URL is a target that says so; only what makes the rest of an input unreadable
 //! is an [`Error`].
 
+mod batch;
 mod csv;
 mod error;
 mod glob;
 mod jsonl;
+mod known;
 mod lines;
 mod list;
+mod opening;
 mod quotes;
 mod reader;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod twice;
+mod unnamed;
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::fd::AsFd;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,13 +32,14 @@ use crate::model::{Input, Request, redact};
 
 pub use error::Error;
 pub use glob::{GlobError, GlobProblem};
+pub use opening::open;
 pub use reader::Reader;
 
-use glob::Glob;
-use reader::Opened;
+pub(crate) use unnamed::unnamed;
 
 /// What to read, and how.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Settings {
     /// The inputs, read one after the other. Default: none.
     pub inputs: Vec<Origin>,
@@ -52,6 +56,9 @@ pub struct Settings {
     pub limit: Option<u64>,
     /// A URL with `http` is none that can be fetched. Default: it can.
     pub https_only: bool,
+    /// The list may be read twice, so that what an earlier run has finished is skipped ([`Reader::resume`]): a copy of what comes from
+    /// a pipe is kept in a temporary file. Default: no.
+    pub twice: bool,
 }
 
 impl Default for Settings {
@@ -64,6 +71,7 @@ impl Default for Settings {
             unique: false,
             limit: None,
             https_only: false,
+            twice: false,
         }
     }
 }
@@ -202,66 +210,4 @@ struct Opening<'a> {
     name: String,
     from: Box<dyn Read + Send>,
     url_field: &'a str,
-}
-
-/// An input that is known to open.
-enum Checked {
-    Url(String, Glob),
-    Bytes { name: String, from: Box<dyn Read + Send>, waits: bool, entry: Kind },
-}
-
-/// Opens every input before the first is read, and reads the headers of those that have one, so that a mistake shows and the
-/// output's columns are known before the first request.
-///
-/// # Errors
-/// A file that cannot be opened, a table without a usable header, or a URL argument with a broken glob.
-pub fn open(settings: Settings) -> Result<Reader, Error> {
-    let Settings { inputs, format, url_field, glob, unique, limit, https_only } = settings;
-    let checked = inputs.into_iter().map(|origin| check(origin, format)).collect::<Result<Vec<_>, _>>()?;
-    let count = checked.iter().try_fold(0, |sum: u64, input| match input {
-        Checked::Url(_, urls) => Some(sum.saturating_add(urls.total())),
-        Checked::Bytes { .. } => None,
-    });
-    let total = count.filter(|_| !unique).map(|count| limit.map_or(count, |limit| limit.min(count)));
-    let free_input = checked.iter().any(|input| matches!(input, Checked::Bytes { entry, .. } if entry.free_input));
-    let opened = checked.into_iter().map(|input| match input {
-        Checked::Url(url, _) => Ok(Opened { source: Box::new(list::Argument::new(url)), waits: false, glob: true }),
-        Checked::Bytes { name, from, waits, entry } => {
-            (entry.open)(Opening { name, from, url_field: &url_field }).map(|source| Opened { source, waits, glob })
-        }
-    });
-    let reader = Reader::new(opened.collect::<Result<_, _>>()?, free_input, total, unique, limit);
-    Ok(if https_only { reader.https_only() } else { reader })
-}
-
-/// Opens an input without reading from it.
-fn check(origin: Origin, format: Option<Kind>) -> Result<Checked, Error> {
-    let of = |path: &Path| format.or_else(|| Entry::by_extension(path)).unwrap_or(&SOURCES[0]);
-    match origin {
-        Origin::Url(url) => match Glob::parse(&url) {
-            Ok(urls) => Ok(Checked::Url(url, urls)),
-            Err(source) => Err(Error::Glob { argument: redact(&url).into_owned(), source }),
-        },
-        Origin::Reader { name, from } => {
-            let entry = of(Path::new(&name));
-            Ok(Checked::Bytes { name, from, waits: true, entry })
-        }
-        Origin::Stdin => {
-            let file = io::stdin().as_fd().try_clone_to_owned().map(File::from);
-            checked("stdin".to_owned(), file, of(Path::new("")))
-        }
-        Origin::File(path) => checked(path.display().to_string(), File::open(&path), of(&path)),
-    }
-}
-
-/// A directory can be opened too, but not read; and only a regular file never keeps its reader waiting.
-fn checked(name: String, file: io::Result<File>, entry: Kind) -> Result<Checked, Error> {
-    let found = file.and_then(|file| {
-        let about = file.metadata()?;
-        if about.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok((file, !about.is_file())) }
-    });
-    match found {
-        Ok((file, waits)) => Ok(Checked::Bytes { name, from: Box::new(file), waits, entry }),
-        Err(source) => Err(Error::open(&name, source)),
-    }
 }

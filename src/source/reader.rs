@@ -1,4 +1,4 @@
-//! All inputs as one stream of targets: numbered, expanded, without repetitions, and up to the limit.
+//! All inputs as one stream of targets: numbered, expanded, without repetitions and what is finished, and up to the limit.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -6,9 +6,14 @@ use std::sync::Arc;
 
 use url::{Position, Url};
 
-use super::glob::Glob;
-use super::{Bad, Error, Row, Source};
-use crate::model::{Input, Read, Request, Target};
+use super::batch::Batch;
+use super::known::Known;
+use super::opening::Again;
+use super::{Error, Source};
+use crate::model::{Earlier, Read, Request, Secrets, Target};
+
+/// So many skipped targets are handed on together at most.
+const SKIPPED: u64 = 1000;
 
 /// An input that is being read.
 pub(super) struct Opened {
@@ -17,6 +22,15 @@ pub(super) struct Opened {
     pub(super) waits: bool,
     /// Its globs expand.
     pub(super) glob: bool,
+}
+
+/// What becomes of the rows that are read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    pub(super) glob: bool,
+    pub(super) unique: bool,
+    pub(super) limit: Option<u64>,
+    pub(super) https_only: bool,
 }
 
 /// Every target of a run, in the order of the inputs. It ends at the limit, at the end of the last input, or with an error.
@@ -32,19 +46,63 @@ pub struct Reader {
     total: Option<u64>,
     https_only: bool,
     passed_over: u64,
+    known: Known,
+    /// How to read it all again.
+    again: Option<Again>,
 }
 
 impl Reader {
-    pub(super) fn new(inputs: VecDeque<Opened>, free_input: bool, total: Option<u64>, unique: bool, limit: Option<u64>) -> Self {
+    pub(super) fn new(inputs: VecDeque<Opened>, free_input: bool, total: Option<u64>, rules: &Rules) -> Self {
         let mut known = HashSet::new();
         let columns = inputs.iter().flat_map(|input| input.source.columns()).filter(|name| known.insert(name.clone())).collect();
-        let seen = unique.then(Seen::default);
-        Self { inputs, batch: None, index: 0, left: limit, seen, columns, free_input, total, https_only: false, passed_over: 0 }
+        Self {
+            inputs,
+            batch: None,
+            index: 0,
+            left: rules.limit,
+            seen: rules.unique.then(Seen::default),
+            columns,
+            free_input,
+            total,
+            https_only: rules.https_only,
+            passed_over: 0,
+            known: Known::default(),
+            again: None,
+        }
     }
 
-    /// The same, in which a URL with `http` is no usable one.
-    pub(super) fn https_only(self) -> Self {
-        Self { https_only: true, ..self }
+    /// The same, which can be read again.
+    pub(super) fn repeatable(self, again: Option<Again>) -> Self {
+        Self { again, ..self }
+    }
+
+    /// Skips what an earlier run has finished, and says how much of the list that is. Unless there is nothing of the kind, the list
+    /// is read to its end for that; `None` as soon as it is no longer wanted. Needs [`Settings::twice`](super::Settings::twice).
+    ///
+    /// # Errors
+    /// The list cannot be read.
+    pub fn resume(
+        mut self,
+        earlier: Earlier,
+        secrets: Secrets,
+        mut is_wanted: impl FnMut() -> bool,
+    ) -> Result<Option<(Self, u64)>, Error> {
+        let Some(again) = self.again.take() else { return Ok(Some((self, 0))) };
+        if earlier.is_empty() {
+            again.forget();
+            return Ok(Some((self, 0)));
+        }
+        self.known = Known::of(earlier, secrets);
+        for read in self.by_ref() {
+            read?;
+            if !is_wanted() {
+                return Ok(None);
+            }
+        }
+        let (known, finished, left) = std::mem::take(&mut self.known).settle();
+        drop(self);
+        let reader = again.open()?;
+        Ok(Some((Self { known, total: Some(left), ..reader }, finished)))
     }
 
     /// Lines of lists and of JSONL that were passed over so far, because they are blank or comments.
@@ -61,7 +119,7 @@ impl Reader {
     }
 
     /// How many targets there will be, at most `u64::MAX`: known only where every input is a URL argument and none is
-    /// dropped as a repetition.
+    /// dropped as a repetition, and where the list was read to skip what is finished.
     #[must_use]
     pub const fn total(&self) -> Option<u64> {
         self.total
@@ -94,16 +152,28 @@ impl Reader {
         }
     }
 
-    /// The next target, with its index.
-    fn take(&mut self) -> Result<Target, Error> {
+    /// The next target, unless it is to be skipped.
+    fn take(&mut self) -> Result<Option<Target>, Error> {
         self.index += 1;
-        match self.batch.as_mut().expect("fill has said so") {
-            Ok(batch) => {
-                let target = batch.take(self.index);
-                Ok(if self.https_only { secure(target, &batch.place) } else { target })
-            }
-            Err(_) => Err(self.batch.take().and_then(Result::err).expect("it was just looked at")),
+        let Ok(batch) = self.batch.as_mut().expect("fill has said so") else {
+            return Err(self.batch.take().and_then(Result::err).expect("it was just looked at"));
+        };
+        let url = batch.url();
+        // Most of a long list that is gone on with need not even be parsed.
+        let skips = if self.seen.is_none() { self.known.skips_text(self.index, &url) } else { None };
+        if skips == Some(true) {
+            self.left = self.left.map(|left| left - 1);
+            return Ok(None);
         }
+        let target = batch.target(self.index, url, self.https_only);
+        if let (Some(seen), Ok(url)) = (&mut self.seen, &target.url)
+            && !seen.is_new(url, target.request.as_deref())
+        {
+            return Ok(None);
+        }
+        self.left = self.left.map(|left| left - 1);
+        let skips = skips.unwrap_or_else(|| self.known.skips(&target));
+        Ok((!skips).then_some(target))
     }
 }
 
@@ -117,98 +187,22 @@ impl Iterator for Reader {
     type Item = Result<Read, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.left == Some(0) || !self.fill(true) {
-            return None;
+        let mut skipped = 0;
+        loop {
+            let has_ended = self.left == Some(0) || !self.fill(true);
+            if has_ended || (skipped > 0 && matches!(self.batch, Some(Err(_)))) {
+                return (skipped > 0).then_some(Ok(Read { skipped, target: None, more: !has_ended }));
+            }
+            let target = match self.take() {
+                Ok(target) => target,
+                Err(error) => return Some(Err(error)),
+            };
+            let more = self.left != Some(0) && self.fill(false);
+            skipped += u64::from(target.is_none());
+            if target.is_some() || !more || skipped >= SKIPPED {
+                return Some(Ok(Read { skipped, target, more }));
+            }
         }
-        let target = match self.take() {
-            Ok(target) => target,
-            Err(error) => return Some(Err(error)),
-        };
-        let is_new = match (&mut self.seen, &target.url) {
-            (Some(seen), Ok(url)) => seen.is_new(url, target.request.as_deref()),
-            _ => true,
-        };
-        if is_new {
-            self.left = self.left.map(|left| left - 1);
-        }
-        let more = self.left != Some(0) && self.fill(false);
-        Some(Ok(Read { target: is_new.then_some(target), more }))
-    }
-}
-
-/// The targets of one row: one, or as many as its globs make.
-struct Batch {
-    place: String,
-    input: Option<Input>,
-    request: Option<Arc<Request>>,
-    urls: Urls,
-}
-
-enum Urls {
-    None,
-    One(String),
-    Many(Glob),
-    Bad(Bad),
-}
-
-impl Batch {
-    fn new(Row { place, url, input, request }: Row, glob: bool) -> Self {
-        let urls = match url {
-            Ok(url) if glob => match Glob::parse(&url) {
-                Ok(urls) => Urls::Many(urls),
-                Err(error) => Urls::Bad(Bad { shown: url, why: error.to_string() }),
-            },
-            Ok(url) => Urls::One(url),
-            Err(bad) => Urls::Bad(bad),
-        };
-        Self { place, input, request, urls }
-    }
-
-    const fn is_done(&self) -> bool {
-        match &self.urls {
-            Urls::None => true,
-            Urls::Many(urls) => urls.is_done(),
-            Urls::One(_) | Urls::Bad(_) => false,
-        }
-    }
-
-    /// The next target; `is_done` is asked first.
-    fn take(&mut self, index: u64) -> Target {
-        let url = match &mut self.urls {
-            Urls::Many(urls) => Ok(urls.next().unwrap_or_default()),
-            other => match std::mem::replace(other, Urls::None) {
-                Urls::One(url) => Ok(url),
-                Urls::Bad(bad) => Err(bad),
-                Urls::Many(_) | Urls::None => Ok(String::new()),
-            },
-        };
-        let input = if self.is_done() { self.input.take() } else { self.input.clone() };
-        match url {
-            Ok(url) => target(index, &url, &self.place, input).asking(self.request.clone()),
-            Err(Bad { shown, why }) => Target::invalid(index, &shown, format!("{}: {why}", self.place), input),
-        }
-    }
-}
-
-/// The same target, unless its URL has `http`.
-fn secure(target: Target, place: &str) -> Target {
-    if target.url.as_ref().is_ok_and(|url| url.scheme() == "http") {
-        let (given, message) = (target.given().to_owned(), format!("{place}: http is not fetched with --https-only"));
-        return Target::invalid(target.index, &given, message, target.input);
-    }
-    target
-}
-
-/// The URL standard drops tabs and line breaks and encodes other control characters. None was meant: `http://a/⇥note` would be
-/// fetched as `http://a/note`.
-fn target(index: u64, url: &str, place: &str, input: Option<Input>) -> Target {
-    let control = url.chars().zip(1..).find(|(c, _)| c.is_control());
-    match control {
-        Some((c, column)) => {
-            let message = format!("{place}: not a usable URL: the control character {c:?} at column {column}");
-            Target::invalid(index, url, message, input)
-        }
-        None => Target::new(index, url, place, input),
     }
 }
 

@@ -55,7 +55,14 @@ fn nothing_is_requested_and_no_file_is_touched() {
     let site = Site::of_pages();
     let work = Work::new();
     work.write("urls.txt", site.list(5)).write("old.csv", "old");
-    for flags in ["-o new.csv", "-o old.csv --overwrite", "-o old.csv --append", "--pace-state pace.db", "--robots always"] {
+    for flags in [
+        "-o new.csv",
+        "-o old.csv --overwrite",
+        "-o old.csv --append",
+        "-o old.csv --resume",
+        "--pace-state pace.db",
+        "--robots always",
+    ] {
         let run = work.scrape("urls.txt --dry-run").args(flags.split(' ')).run().code(0);
         has(&run, "targets 5");
     }

@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 77] = [
+const FLAGS: [&str; 79] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -62,6 +62,8 @@ const FLAGS: [&str; 77] = [
     "--ordered",
     "--overwrite",
     "--append",
+    "--resume",
+    "--retry-failed",
     "--csv-safe",
     "--save-bodies",
     "--fail-fast",

@@ -52,7 +52,7 @@ fn an_existing_file_is_refused_before_any_request_and_left_as_it_is() {
     let work = Work::new();
     work.write("out.csv", "precious");
     let run = work.scrape("-o out.csv").arg(site.url("/p/1")).run().code(2);
-    for word in ["out.csv", "--overwrite", "--append"] {
+    for word in ["out.csv", "--resume", "--overwrite", "--append"] {
         assert!(run.stderr.contains(word), "{word} in:\n{}", run.stderr);
     }
     assert_eq!(work.read("out.csv"), "precious");
@@ -119,7 +119,16 @@ fn appending_to_a_table_with_other_columns_is_refused() {
 #[test]
 fn what_contradicts_itself_is_a_usage_error() {
     let site = Site::of_pages();
-    for flags in ["--overwrite --append -o x.csv", "-f xls", "--append", "--overwrite"] {
+    for flags in [
+        "--overwrite --append -o x.csv",
+        "--resume --append -o x.csv",
+        "--resume --retry-failed --overwrite -o x.csv",
+        "--retry-failed -o x.csv",
+        "-f xls",
+        "--append",
+        "--overwrite",
+        "--resume",
+    ] {
         let run = scrape(flags).arg(site.url("/p/1")).run().code(2);
         assert!(run.stdout.is_empty(), "{flags}");
     }

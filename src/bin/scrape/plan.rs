@@ -158,9 +158,12 @@ fn sink(args: &Args, plan: &mut Plan) {
     };
     sink.terminal = matches!(place, Destination::Stdout) && io::stdout().is_terminal();
     sink.outputs = vec![To { place, format: args.format.as_deref().and_then(FormatEntry::named) }];
-    sink.existing = match (args.overwrite, args.append) {
-        (true, _) => Existing::Overwrite,
-        (_, true) => Existing::Append,
+    sink.existing = match (args.resume, args.overwrite, args.append) {
+        (true, true, _) => Existing::ResumeOverwrite,
+        (true, false, _) if args.retry_failed => Existing::RetryFailed,
+        (true, ..) => Existing::Resume,
+        (_, true, _) => Existing::Overwrite,
+        (.., true) => Existing::Append,
         _ => Existing::Refuse,
     };
     sink.csv_safe = args.csv_safe;

@@ -1,10 +1,10 @@
-//! The file that nobody sees: it has no name and is gone with the process, however that ends.
+//! Where the chunks go: a file that nobody sees, and that is gone with the process.
 
-use std::ffi::OsString;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::FileExt;
+
+use crate::source::unnamed;
 
 /// A place for chunks.
 pub(in crate::crawl) trait Disk {
@@ -26,7 +26,7 @@ impl Disk for Unnamed {
     fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
         let file = match &mut self.0 {
             Some(file) => file,
-            none => none.insert(open(&folders(std::env::var_os("TMPDIR")))?),
+            none => none.insert(unnamed()?),
         };
         file.write_all_at(bytes, offset)
     }
@@ -40,62 +40,19 @@ impl Disk for Unnamed {
     }
 }
 
-/// Where the file may be, best first: what the user said, or a folder that is on a disk: `/tmp` is memory on many systems.
-fn folders(tmpdir: Option<OsString>) -> Vec<PathBuf> {
-    match tmpdir.filter(|folder| !folder.is_empty()) {
-        Some(folder) => vec![folder.into()],
-        None => vec!["/var/tmp".into(), std::env::temp_dir()],
-    }
-}
-
-/// Opens a file in the first of the folders that takes one.
-fn open(folders: &[PathBuf]) -> io::Result<File> {
-    let mut failed = io::Error::from(io::ErrorKind::NotFound);
-    for folder in folders {
-        match open_in(folder) {
-            Ok(file) => return Ok(file),
-            Err(error) => {
-                let text = format!("cannot make a temporary file in {}: {error}", folder.display());
-                failed = io::Error::new(error.kind(), text);
-            }
-        }
-    }
-    Err(failed)
-}
-
-fn open_in(folder: &Path) -> io::Result<File> {
-    let file = tempfile::tempfile_in(folder)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    Ok(file)
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::MetadataExt;
-
     use super::*;
 
     #[test]
-    fn the_file_has_no_name_and_is_for_its_owner_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut disk = Unnamed(Some(open(&["/nowhere".into(), folder.path().into()]).unwrap()));
+    fn what_was_written_is_read_until_it_is_cut_off() {
+        let mut disk = Unnamed::default();
         disk.write(b"secret", 10).unwrap();
         let mut read = [0; 6];
         disk.read(&mut read, 10).unwrap();
         assert_eq!(&read, b"secret");
-        let about = disk.0.as_ref().unwrap().metadata().unwrap();
-        assert_eq!((about.len(), about.mode() & 0o777, about.nlink()), (16, 0o600, 0));
-        assert_eq!(folder.path().read_dir().unwrap().count(), 0);
         disk.cut(0).unwrap();
         assert!(disk.read(&mut read, 10).is_err());
-    }
-
-    #[test]
-    fn a_folder_that_the_user_named_is_the_only_one() {
-        assert_eq!(folders(Some("/x".into())), [PathBuf::from("/x")]);
-        assert_eq!(folders(Some("".into()))[0], PathBuf::from("/var/tmp"));
-        let error = open(&["/nowhere".into()]).unwrap_err();
-        assert!(error.to_string().contains("/nowhere"), "{error}");
     }
 
     #[test]

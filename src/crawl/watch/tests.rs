@@ -58,14 +58,23 @@ impl Bench {
         let (list, targets) = mpsc::channel(100);
         for (index, path) in (1..).zip(paths) {
             let target = Target::new(index, &format!("http://u:secret@h.example/{path}"), "test", None);
-            list.send(Read { target: Some(target), more: false }).await.unwrap();
+            list.send(Read { skipped: 0, target: Some(target), more: false }).await.unwrap();
         }
         let (sender, records) = mpsc::channel(records);
         let (tell, news) = mpsc::channel(100);
         let (stopper, stop) = stop();
         let extract = Arc::new(Extractor::new(extract::Settings::default()).unwrap());
-        let line =
-            Line { targets, total: None, records: sender, fetch: Web, extract, bodies: None, max_body: 1000, stop, ledger: None };
+        let line = Line {
+            targets,
+            total: Arc::default(),
+            records: sender,
+            fetch: Web,
+            extract,
+            bodies: None,
+            max_body: 1000,
+            stop,
+            ledger: None,
+        };
         let began = Instant::now();
         let say = move |news: News<'_>| {
             if let News::Waits(waits) = news {

@@ -5,6 +5,7 @@ mod inputs;
 mod strays;
 mod tables;
 mod targets;
+mod twice;
 
 use std::collections::VecDeque;
 use std::fs;

@@ -116,11 +116,12 @@ fn the_total_is_known_only_where_nothing_needs_to_be_read() {
 fn unique_drops_repetitions_but_counts_their_lines_and_never_drops_a_bad_one() {
     let list = "http://a/1#x\nHTTP://A:80/1\nfoo\nfoo\nhttp://a/1?\nhttp://a/2\nhttp://a/1#y";
     let settings = |limit| Settings { unique: true, limit, ..of([bytes("-", list), Origin::Url("http://a/2".to_owned())]) };
-    let indexes = |limit| -> Vec<Option<u64>> {
-        open(settings(limit)).unwrap().map(|read| read.unwrap().target.map(|target| target.index)).collect()
+    let indexes = |limit| -> Vec<(u64, Option<u64>)> {
+        let reads = open(settings(limit)).unwrap().map(|read| read.unwrap());
+        reads.map(|read| (read.skipped, read.target.map(|target| target.index))).collect()
     };
-    assert_eq!(indexes(None), [Some(1), None, Some(3), Some(4), Some(5), Some(6), None, None]);
-    assert_eq!(indexes(Some(3)), [Some(1), None, Some(3), Some(4)]);
+    assert_eq!(indexes(None), [(0, Some(1)), (1, Some(3)), (0, Some(4)), (0, Some(5)), (0, Some(6)), (1, None), (1, None)]);
+    assert_eq!(indexes(Some(3)), [(0, Some(1)), (1, Some(3)), (0, Some(4))]);
 }
 
 #[test]

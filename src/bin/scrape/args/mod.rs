@@ -223,6 +223,13 @@ pub(crate) struct Args {
     /// Go on after the end of an existing file
     #[arg(long, requires = "output", help_heading = "Output")]
     pub(crate) append: bool,
+    /// Go on with what a run that was cut short has left, or begin: targets with a record are skipped, and the exit code is about the
+    /// others; with --overwrite go on with FILE.partial
+    #[arg(long, conflicts_with = "append", requires = "output", help_heading = "Output")]
+    pub(crate) resume: bool,
+    /// With --resume try the targets again whose records have an error, and replace those when the run is finished
+    #[arg(long, conflicts_with = "overwrite", requires = "resume", help_heading = "Output")]
+    pub(crate) retry_failed: bool,
     /// Mark CSV cells that a spreadsheet would run as a formula with a leading '
     #[arg(long, help_heading = "Output")]
     pub(crate) csv_safe: bool,
