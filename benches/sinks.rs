@@ -72,7 +72,7 @@ fn write(format: &'static FormatEntry, file: &Path, columns: &Columns, mut recor
     let began = cpu_time();
     let mut writer = sink::open(settings, columns).expect("a new file");
     let end = writer.run(&mut records, &mut |_| count += 1).expect("there is room");
-    let took = cpu_time() - began;
+    let took = cpu_time().saturating_sub(began);
     assert_eq!((end, count), (End::Done, RECORDS));
     writer.finish(false).expect("it is written already");
     took
