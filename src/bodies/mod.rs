@@ -173,7 +173,7 @@ fn try_out(folder: &Path, sync: bool) -> io::Result<()> {
         return Err(io::ErrorKind::NotADirectory.into());
     }
     fs::create_dir_all(folder)?;
-    tempfile::Builder::new().prefix(".").suffix(".part").tempfile_in(folder)?.write_all(b"\n")?;
+    Part::beside(&folder.join("trial"))?.file().write_all(b"\n")?;
     if sync && is_new {
         sync_folder(folder.parent().unwrap_or(Path::new("")))?;
     }
