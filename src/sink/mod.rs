@@ -110,6 +110,14 @@ pub enum Existing {
     RetryFailed,
 }
 
+impl Existing {
+    /// Whether what an earlier run has finished is not done again.
+    #[must_use]
+    pub const fn goes_on(self) -> bool {
+        matches!(self, Self::Resume | Self::ResumeOverwrite | Self::RetryFailed)
+    }
+}
+
 /// A way to write records. Every call appends to `out` and must leave what was there.
 trait Format: Send {
     /// What comes before the first record.

@@ -220,6 +220,15 @@ fn with_nothing_to_go_on_with_a_pipe_is_read_as_it_comes() {
 }
 
 #[test]
+fn where_it_is_a_habit_the_output_may_be_stdout() {
+    let site = Site::of_pages();
+    let run = scrape("-").env("SCRAPE_RESUME", "1").env("SCRAPE_RETRY_FAILED", "1").stdin(site.list(2)).run().code(0);
+    assert_eq!(run.records().len(), 2);
+    let run = scrape("--resume -o - -").stdin(site.list(2)).run().code(2);
+    assert!(run.stderr.contains("--resume"), "{}", run.stderr);
+}
+
+#[test]
 fn a_table_or_objects_as_the_list_are_gone_on_with() {
     let shop = Shop::open();
     let url = |path: &str| shop.site.url(path);
@@ -333,6 +342,34 @@ fn a_run_whose_output_had_no_more_room_goes_on_once_there_is_some() {
         assert!(seen.summary().skipped > 0 && seen.summary().left == 0, "{}", seen.stderr);
         assert_each_once(&form.rows(&work), &list);
     }
+}
+
+/// The most memory of a run that goes on with so many records, measured while its one page is being waited for.
+fn peak_memory(records: u64) -> u64 {
+    let (shop, work) = (Shop::open(), Work::new());
+    let url = |page: u64| format!("http://a.example/{page}");
+    let output: String = (1..=records).fold(String::new(), |output, page| {
+        let record = json!({
+            "index": page, "url": url(page), "final_url": url(page), "status": 200, "content_type": "text/html", "bytes": 1, "attempts": 1,
+            "elapsed_ms": 1, "fetched_at": "2026-01-01T00:00:00.000Z", "error": null, "error_message": null, "data": {"title": null},
+        });
+        output + &record.to_string() + "\n"
+    });
+    let list = (1..=records).fold(String::new(), |list, page| list + &url(page) + "\n");
+    work.write("out.jsonl", output).write("urls.txt", list + &shop.list("/h/1"));
+    let live = work.scrape("urls.txt --resume -o out.jsonl").spawn();
+    shop.site.wait_for("/h/1");
+    let peak = live.peak_memory();
+    shop.gate.open();
+    assert_eq!(counts(&live.end().code(0)), [1, 0, records, 0]);
+    peak
+}
+
+#[test]
+#[ignore = "a million records take a while without optimisation"]
+fn a_finished_target_takes_sixteen_bytes() {
+    let (few, many) = (peak_memory(1000), peak_memory(1_000_000));
+    assert!(many < few + (22 << 20), "{} KiB for 1000 targets, {} KiB for 1000000", few >> 10, many >> 10);
 }
 
 #[test]
