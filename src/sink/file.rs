@@ -1,11 +1,11 @@
 //! Opening the output file: what may be there already, and what becomes of it.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
+use super::claims::beside;
 use super::lock::{ensure_free, open_locked};
 use super::place::{Opened, Swap};
 use super::{Error, Existing};
@@ -103,13 +103,11 @@ fn remove_empty(file: &File, path: &Path) {
 
 /// `out.csv.partial` beside `out.csv`.
 fn partial_of(target: &Path) -> PathBuf {
-    let mut name = OsString::from(target.file_name().unwrap_or_default());
-    name.push(".partial");
-    target.with_file_name(name)
+    beside(target, ".partial")
 }
 
 /// The path at the end of symbolic links, also when no file is there.
-fn follow(path: &Path) -> PathBuf {
+pub(super) fn follow(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..LINKS {
         let Ok(link) = fs::read_link(&path) else { break };

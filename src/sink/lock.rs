@@ -43,7 +43,7 @@ fn lock(file: &File, path: &Path) -> Result<(), Error> {
 }
 
 /// Whether two looks at a file saw the same one.
-fn same_file(one: &Metadata, other: &Metadata) -> bool {
+pub(super) fn same_file(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 

@@ -75,3 +75,39 @@ fn a_last_line_without_its_newline_gets_one() {
         assert_eq!(samples::appended(format, half.trim_end(), &[failed()]).unwrap(), whole, "{format}");
     }
 }
+
+#[test]
+fn outputs_that_were_opened_before_one_that_cannot_be_leave_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("empty.csv"), "").unwrap();
+    for existing in [Existing::Refuse, Existing::Append, Existing::Overwrite] {
+        let names = ["new.jsonl", "new.csv", "no/such/x.csv"];
+        let places = names.map(|name| To::from(Destination::File(path(name))));
+        let settings = Settings { outputs: places.into(), existing, ..Settings::default() };
+        assert!(matches!(open(settings, &columns()), Err(Error::NoDirectory { .. })));
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["empty.csv"], "{existing:?}");
+    }
+    let places = ["empty.csv", "no/such/x.csv"].map(|name| To::from(Destination::File(path(name))));
+    let settings = Settings { outputs: places.into(), existing: Existing::Append, ..Settings::default() };
+    assert!(open(settings, &columns()).is_err() && path("empty.csv").exists(), "what was there before stays");
+}
+
+#[test]
+fn what_no_disk_stands_behind_cannot_be_synced() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = |places: Vec<Destination>| Settings {
+        outputs: places.into_iter().map(To::from).collect(),
+        fsync: Some(Every::Records(1)),
+        ..Settings::default()
+    };
+    let null = || Destination::File("/dev/null".into());
+    for places in [vec![null()], vec![Destination::Writer(Box::new(std::io::sink())), null()]] {
+        let error = open(settings(places), &columns()).err().unwrap();
+        assert!(matches!(error, Error::NoFile) && error.is_usage(), "{error}");
+    }
+    let path = folder.path().join("x.jsonl");
+    write_all(settings(vec![null(), Destination::File(path.clone())]), &columns(), &[full()]).unwrap();
+    assert_eq!(std::fs::read_to_string(path).unwrap(), written("jsonl", &[full()]), "beside a file they are left out");
+}

@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -27,7 +27,7 @@ pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
     secure(&args, &mut plan);
     proxies(&args, &mut plan)?;
     memory(&args, &mut plan)?;
-    sink(&args, &mut plan);
+    sink(&args, &mut plan)?;
     not_onto_itself(&plan, args.cookie_jar.as_deref())?;
     plan.extract.parse = !args.fetch_only;
     set(&mut plan.extract.max_time, args.max_parse);
@@ -147,21 +147,32 @@ fn memory(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn sink(args: &Args, plan: &mut Plan) {
+fn sink(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
     let sink = &mut plan.sink;
-    let place = match args.output.as_deref() {
-        None => Destination::Stdout,
-        Some(path) if path == Path::new("-") => Destination::Stdout,
-        Some(path) => Destination::File(path.to_owned()),
-    };
-    sink.terminal = matches!(place, Destination::Stdout) && io::stdout().is_terminal();
-    sink.outputs = vec![To { place, format: args.format.as_deref().and_then(FormatEntry::named) }];
+    sink.outputs = outputs(&args.output, args.format.as_deref().and_then(FormatEntry::named))?;
+    let is_stdout = sink.outputs.iter().any(|output| matches!(output.place, Destination::Stdout));
+    sink.terminal = is_stdout && io::stdout().is_terminal();
     sink.existing = match (args.overwrite, args.append) {
         (true, _) => Existing::Overwrite,
         (_, true) => Existing::Append,
         _ => Existing::Refuse,
     };
     sink.csv_safe = args.csv_safe;
+    sink.fsync = args.fsync;
+    Ok(sink.check()?)
+}
+
+/// Where the records go, each with the format that was asked for, where it is meant.
+fn outputs(paths: &[PathBuf], format: Option<&'static FormatEntry>) -> anyhow::Result<Vec<To>> {
+    let is_for = |path: &Path| paths.len() == 1 || FormatEntry::named_by(path).is_none();
+    if let Some(format) = format
+        && !paths.is_empty()
+        && !paths.iter().any(|path| is_for(path))
+    {
+        bail!("-f {} is for none of the outputs: of several, each is written as its name says", format.name);
+    }
+    let output = |path: &PathBuf| To { place: Destination::named(path), format: format.filter(|_| is_for(path)) };
+    Ok(if paths.is_empty() { vec![To { format, ..To::default() }] } else { paths.iter().map(output).collect() })
 }
 
 /// A file, whatever it is called.
