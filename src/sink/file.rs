@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::claims::beside;
-use super::lock::{ensure_free, open_locked};
+use super::lock::{self, ensure_free, open_locked};
 use super::place::{Opened, Swap};
 use super::{Error, Existing};
 
@@ -52,7 +52,10 @@ pub(super) fn open(path: &Path, existing: Existing) -> Result<Opened, Error> {
             return Err(Error::open(path, io::Error::other("it cannot be gone on with yet")));
         }
     };
-    let file = open_locked(&options, path)?;
+    let file = open_locked(&options, path).map_err(|error| match error {
+        Error::Exists { path } => lock::existing(&path),
+        error => error,
+    })?;
     // A run that overwrites would put its file in the place of this one.
     ensure_free(&partial_of(&follow(path))).inspect_err(|_| {
         if found.is_none() {

@@ -360,7 +360,7 @@ fn the_disk_is_asked_in_time_also_when_no_further_record_comes() {
 
 proptest! {
     #[test]
-    fn a_file_cut_by_a_full_disk_holds_what_was_shown(nth in 1usize..12, lengths in proptest::collection::vec(0usize..9000, 1..20)) {
+    fn a_file_cut_by_a_full_disk_holds_what_was_shown(nth in 1usize..12, lengths in proptest::collection::vec(0usize..4000, 1..20)) {
         let records = records(lengths);
         let folder = folder();
         let file = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
