@@ -46,8 +46,20 @@ pub enum Error {
         ours: String,
     },
     /// The file to append to is no JSON array.
-    #[error("cannot append to {}: it is no complete JSON array", .path.display())]
+    #[error("cannot append to {}: it is no complete JSON array (--resume goes on with one that was cut short)", .path.display())]
     NoArray {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file to append to holds something else than lines of JSON.
+    #[error("cannot append to {}: it does not begin with a JSON object", .path.display())]
+    NoLines {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The last record of the file to append to is not whole.
+    #[error("cannot append to {}: its last record was cut short, or lacks its line end (--resume drops it and goes on from there)", .path.display())]
+    Torn {
         /// The file.
         path: PathBuf,
     },
@@ -151,6 +163,8 @@ impl Error {
             | Self::Clash { .. }
             | Self::Columns { .. }
             | Self::NoFile
+            | Self::NoLines { .. }
+            | Self::Torn { .. }
             | Self::NoArray { .. } => true,
             Self::Open { .. }
             | Self::NoDirectory { .. }

@@ -68,11 +68,37 @@ fn appending_to_an_empty_file_begins_it_and_appending_twice_equals_writing_once(
 }
 
 #[test]
-fn a_last_line_without_its_newline_gets_one() {
-    for format in ["jsonl", "csv", "tsv"] {
-        let whole = written(format, &[full(), failed()]);
-        let half = written(format, &[full()]);
-        assert_eq!(samples::appended(format, half.trim_end(), &[failed()]).unwrap(), whole, "{format}");
+fn a_whole_last_line_without_its_newline_gets_one() {
+    let whole = written("jsonl", &[full(), failed()]);
+    let half = written("jsonl", &[full()]);
+    assert_eq!(samples::appended("jsonl", half.trim_end(), &[failed()]).unwrap(), whole);
+    for format in ["csv", "tsv"] {
+        let header = written(format, &[]);
+        assert_eq!(samples::appended(format, header.trim_end(), &[full()]).unwrap(), written(format, &[full()]), "{format}");
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_short_is_appended_to_nowhere_but_after_a_whole_record() {
+    // With what makes it hard: brackets, quotes and line ends inside of fields, and lines longer than what is looked at.
+    let tricky = with_title(2, "a]}\n]\n\"b\",\n[\n");
+    let long = with_title(3, &"x]\n".repeat(50_000));
+    for format in FORMATS {
+        for last in [&tricky, &long] {
+            let whole = written(format.name, &[full(), last.clone()]);
+            let start = written(format.name, &[full()]).trim_end_matches("\n]\n").trim_end().len();
+            let cuts = (1..start + 1000).chain(whole.len() - 200..whole.len());
+            for cut in cuts.filter(|cut| *cut < whole.len()).filter(|cut| last.index == 2 || cut % 97 == 0) {
+                let Ok(text) = samples::appended(format.name, &whole[..cut], &[failed()]) else { continue };
+                let ends = |records: &[Record]| written(format.name, records);
+                let is_right = [&[][..], &[full()], &[full(), last.clone()]].iter().any(|kept| {
+                    let mut records = kept.to_vec();
+                    records.push(failed());
+                    text == ends(&records)
+                });
+                assert!(is_right, "{} {cut}: {:?}", format.name, &whole[cut.saturating_sub(40)..cut]);
+            }
+        }
     }
 }
 
