@@ -52,14 +52,16 @@ pub(super) fn open(path: &Path, existing: Existing) -> Result<Opened, Error> {
             return Err(Error::open(path, io::Error::other("it cannot be gone on with yet")));
         }
     };
-    let file = open_locked(&options, path).map_err(|error| match error {
+    // A new file is made where a link points, and nowhere else.
+    let target = follow(path);
+    let file = open_locked(&options, &target).map_err(|error| match error {
         Error::Exists { path } => lock::existing(&path),
         error => error,
     })?;
     // A run that overwrites would put its file in the place of this one.
-    ensure_free(&partial_of(&follow(path))).inspect_err(|_| {
+    ensure_free(&partial_of(&target)).inspect_err(|_| {
         if found.is_none() {
-            remove_empty(&file, path);
+            remove_empty(&file, &target);
         }
     })?;
     Ok(Opened { file, path: Some(path.to_owned()), swap: None })
@@ -104,9 +106,10 @@ fn remove_empty(file: &File, path: &Path) {
     }
 }
 
-/// `out.csv.partial` beside `out.csv`.
-fn partial_of(target: &Path) -> PathBuf {
-    beside(target, ".partial")
+/// `out.csv.partial` beside `out.csv`: where an overwriting run writes until it is complete.
+#[must_use]
+pub fn partial_of(target: &Path) -> PathBuf {
+    beside(&follow(target), ".partial")
 }
 
 /// The path at the end of symbolic links, also when no file is there.

@@ -31,6 +31,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::Error;
 pub use every::{Every, EveryError};
+pub use file::partial_of;
 pub use writer::{End, Finished, Writer};
 
 use crate::model::{Columns, Earlier, Record};

@@ -10,7 +10,7 @@ use anyhow::bail;
 use scrape::fetch::Memory;
 use scrape::model::Secrets;
 use scrape::policy::guard::Mode;
-use scrape::sink::FormatEntry;
+use scrape::sink::{self, FormatEntry};
 use scrape::source::Entry;
 use scrape::{Destination, Existing, Origin, Plan, To};
 
@@ -183,6 +183,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 /// Refuses to write the records over the list that they come from, or what is kept of hosts or cookies over either.
 fn not_onto_itself(plan: &Plan, jar: Option<&Path>) -> anyhow::Result<()> {
     let outputs: Vec<_> = plan.sink.outputs.iter().filter_map(|output| file_of(&output.place)).collect();
+    let overwrites = plan.sink.existing == Existing::Overwrite;
     if let Some(jar) = jar.filter(|jar| outputs.contains(jar)) {
         bail!("{} is the output: --cookie-jar needs a file of its own", jar.display());
     }
@@ -198,12 +199,11 @@ fn not_onto_itself(plan: &Plan, jar: Option<&Path>) -> anyhow::Result<()> {
         }
     }
     for output in outputs {
-        let Some(written) = identity(output) else { continue };
-        for input in &plan.source.inputs {
-            if let Origin::File(read) = input
-                && identity(read) == Some(written)
-            {
-                bail!("{} is the input: the output needs another file", output.display());
+        let beside = overwrites.then(|| sink::partial_of(output));
+        for file in beside.iter().map(PathBuf::as_path).chain([output]) {
+            let is_read = |input: &Origin| matches!(input, Origin::File(read) if identity(read).is_some_and(|read| identity(file) == Some(read)));
+            if plan.source.inputs.iter().any(is_read) {
+                bail!("{} is the input: the output needs another file", file.display());
             }
         }
     }
