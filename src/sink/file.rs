@@ -52,13 +52,14 @@ pub(super) fn open(path: &Path, existing: Existing) -> Result<Opened, Error> {
             return Err(Error::open(path, io::Error::other("it cannot be gone on with yet")));
         }
     };
-    // A new file is made where a link points, and nowhere else.
+    // A new file is made where a link points, and nowhere else; and none where a run that overwrites is to put its own.
     let target = follow(path);
+    ensure_free(&partial_of(&target))?;
     let file = open_locked(&options, &target).map_err(|error| match error {
         Error::Exists { path } => lock::existing(&path),
         error => error,
     })?;
-    // A run that overwrites would put its file in the place of this one.
+    // It may have begun just now.
     ensure_free(&partial_of(&target)).inspect_err(|_| {
         if found.is_none() {
             remove_empty(&file, &target);
@@ -101,7 +102,8 @@ fn take_after(file: &File, old: &File) -> io::Result<()> {
 
 /// Removes a file that this run has just made and holds.
 fn remove_empty(file: &File, path: &Path) {
-    if file.metadata().is_ok_and(|file| file.len() == 0) {
+    let (Ok(file), Ok(found)) = (file.metadata(), fs::symlink_metadata(path)) else { return };
+    if file.len() == 0 && lock::same_file(&file, &found) {
         let _ = fs::remove_file(path);
     }
 }
@@ -122,5 +124,7 @@ pub(super) fn follow(path: &Path) -> PathBuf {
     path
 }
 
+#[cfg(test)]
+mod others;
 #[cfg(test)]
 mod tests;

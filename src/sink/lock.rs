@@ -15,9 +15,9 @@ use super::Error;
 /// How long a lock is asked for.
 const MOMENT: Duration = Duration::from_millis(200);
 /// The same for who holds the file itself.
-const LONGER: Duration = Duration::from_millis(600);
+pub(super) const LONGER: Duration = Duration::from_millis(600);
 /// How often.
-const NAP: Duration = Duration::from_millis(2);
+pub(super) const NAP: Duration = Duration::from_millis(2);
 
 /// Opens a file and locks it for as long as it is open.
 ///

@@ -2,7 +2,8 @@
 //!
 //! Synchronous, on a thread of its own. [`open`] checks and prepares the output before any request; [`Writer::run`] writes what
 //! comes down the channel, in batches, and shows each record after its bytes were written; [`Writer::finish`] ends the output.
-//! Whatever stops a run, the output ends after a whole record.
+//! Whatever stops a run, the output ends after a whole record. Of several outputs each has the records that were shown, in the same
+//! order; where one fails, the others may have those of one batch more.
 //!
 //! A format is a file of this folder with a [`Format`] in it, and an entry of [`FORMATS`].
 

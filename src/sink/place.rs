@@ -6,11 +6,13 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use super::lock::same_file;
+use super::lock::{self, same_file};
 use super::{Error, Finished};
 
 /// A place for bytes.
@@ -137,11 +139,21 @@ pub(super) struct Swap {
 }
 
 impl Swap {
-    /// Whether the name belongs to another file than when the run began.
+    /// Whether the name belongs to another file than when the run began. A run that has made one there and finds this run at work
+    /// takes it away again: that is waited for.
     fn is_taken(&self) -> bool {
-        let Ok(found) = fs::symlink_metadata(&self.target) else { return false };
         let old = self.old.as_ref().and_then(|old| old.metadata().ok());
-        old.is_none_or(|old| !same_file(&old, &found))
+        let until = Instant::now() + lock::LONGER * 2;
+        loop {
+            let Ok(found) = fs::symlink_metadata(&self.target) else { return false };
+            if old.as_ref().is_some_and(|old| same_file(old, &found)) {
+                return false;
+            }
+            if found.len() > 0 || Instant::now() >= until {
+                return true;
+            }
+            thread::park_timeout(lock::NAP);
+        }
     }
 }
 
