@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::file::{follow, is_stdout};
-use super::{Destination, Error};
+use super::{Destination, Error, Settings};
 
 /// What stands behind the name of an output for the files that a run writes beside it.
 const BESIDE: [&str; 2] = [".partial", ".retry"];
@@ -71,6 +71,22 @@ pub(super) fn distinct(claims: &[Claim]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+impl Settings {
+    /// Checks what can be known before anything is opened. [`open`](super::open) does so too.
+    ///
+    /// # Errors
+    /// Two outputs are one file, or one would be written where the other is until it is complete; or [`fsync`](Self::fsync) asks
+    /// for what none of them has.
+    pub fn check(&self) -> Result<(), Error> {
+        let claims: Vec<_> = self.outputs.iter().filter_map(|to| Claim::of(&to.place)).collect();
+        distinct(&claims)?;
+        if self.fsync.is_some() && !claims.iter().any(|claim| claim.is_file) {
+            return Err(Error::NoFile);
+        }
+        Ok(())
+    }
 }
 
 /// A file, by what it is called and, where there is one, by what it is.

@@ -63,22 +63,6 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
-    /// Checks what can be known before anything is opened. [`open`] does so too.
-    ///
-    /// # Errors
-    /// Two outputs are one file, or one would be written where the other is until it is complete; or [`fsync`](Self::fsync) asks
-    /// for what none of them has.
-    pub fn check(&self) -> Result<(), Error> {
-        let claims: Vec<_> = self.outputs.iter().filter_map(|to| Claim::of(&to.place)).collect();
-        claims::distinct(&claims)?;
-        if self.fsync.is_some() && !claims.iter().any(|claim| claim.is_file) {
-            return Err(Error::NoFile);
-        }
-        Ok(())
-    }
-}
-
 /// One output.
 #[derive(Debug, Default)]
 pub struct To {

@@ -191,4 +191,6 @@ impl Writer {
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod flaky;
+#[cfg(test)]
 mod tests;
