@@ -1,12 +1,12 @@
 //! Opening the output file: what may be there already, and what becomes of it.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
-use super::lock::{ensure_free, open_locked};
+use super::claims::beside;
+use super::lock::{self, ensure_free, open_locked};
 use super::place::{Opened, Swap};
 use super::{Error, Existing};
 
@@ -15,8 +15,8 @@ const STDOUT: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
 /// What is added to the name of an output for the file that will replace it: of a run that overwrites, of one that tries again
 /// what failed, and while a damaged file is written anew.
-const PARTIAL: &str = ".partial";
-const RETRY: &str = ".retry";
+pub(super) const PARTIAL: &str = ".partial";
+pub(super) const RETRY: &str = ".retry";
 const REPAIR: &str = ".repair";
 
 /// As many links as Linux follows.
@@ -59,12 +59,17 @@ pub(super) fn open(path: &Path, existing: Existing) -> Result<Opened, Error> {
         Existing::Append => options.read(true).append(true).create(true),
         Existing::Resume | Existing::RetryFailed => options.read(true).write(true).create(true),
     };
-    let file = open_locked(&options, path)?;
-    // A run that overwrites would put its file in the place of this one.
+    // A new file is made where a link points, and nowhere else; and none where a run that replaces it is to put its own.
     let target = follow(path);
-    [PARTIAL, RETRY].into_iter().try_for_each(|name| ensure_free(&beside(&target, name))).inspect_err(|_| {
+    ensure_nobody_replaces(&target)?;
+    let file = open_locked(&options, &target).map_err(|error| match error {
+        Error::Exists { path } => lock::existing(&path),
+        error => error,
+    })?;
+    // It may have begun just now.
+    ensure_nobody_replaces(&target).inspect_err(|_| {
         if found.is_none() {
-            remove_empty(&file, path);
+            remove_empty(&file, &target);
         }
     })?;
     Ok(Opened { file, path: Some(path.to_owned()), swap: None })
@@ -131,20 +136,25 @@ fn take_after(file: &File, old: &File) -> io::Result<()> {
 
 /// Removes a file that this run has just made and holds.
 pub(super) fn remove_empty(file: &File, path: &Path) {
-    if file.metadata().is_ok_and(|file| file.len() == 0) {
+    let (Ok(file), Ok(found)) = (file.metadata(), fs::symlink_metadata(path)) else { return };
+    if file.len() == 0 && lock::same_file(&file, &found) {
         let _ = fs::remove_file(path);
     }
 }
 
-/// `out.csv.partial` beside `out.csv`.
-fn beside(target: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(target.file_name().unwrap_or_default());
-    name.push(suffix);
-    target.with_file_name(name)
+/// Says whether another run writes a file that is to take the place of this one.
+fn ensure_nobody_replaces(target: &Path) -> Result<(), Error> {
+    [PARTIAL, RETRY].into_iter().try_for_each(|name| ensure_free(&beside(target, name)))
+}
+
+/// `out.csv.partial` beside `out.csv`: where an overwriting run writes until it is complete.
+#[must_use]
+pub fn partial_of(target: &Path) -> PathBuf {
+    beside(&follow(target), PARTIAL)
 }
 
 /// The path at the end of symbolic links, also when no file is there.
-fn follow(path: &Path) -> PathBuf {
+pub(super) fn follow(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..LINKS {
         let Ok(link) = fs::read_link(&path) else { break };
@@ -153,5 +163,7 @@ fn follow(path: &Path) -> PathBuf {
     path
 }
 
+#[cfg(test)]
+mod others;
 #[cfg(test)]
 mod tests;

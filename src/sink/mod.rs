@@ -2,12 +2,15 @@
 //!
 //! Synchronous, on a thread of its own. [`open`] checks and prepares the output before any request; [`Writer::run`] writes what
 //! comes down the channel, in batches, and shows each record after its bytes were written; [`Writer::finish`] ends the output.
-//! Whatever stops a run, the output ends after a whole record.
+//! Whatever stops a run, the output ends after a whole record. Of several outputs each has the records that were shown, in the same
+//! order; where one fails, the others may have those of one batch more.
 //!
 //! A format is a file of this folder with a [`Format`] in it, and an entry of [`FORMATS`].
 
+mod claims;
 mod error;
 mod escape;
+mod every;
 mod file;
 mod journal;
 mod json;
@@ -15,6 +18,7 @@ mod jsonl;
 mod lock;
 mod output;
 mod place;
+mod receive;
 #[cfg(test)]
 mod samples;
 mod stream;
@@ -28,9 +32,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use error::Error;
+pub use every::{Every, EveryError};
+pub use file::partial_of;
 pub use writer::{End, Finished, Writer};
 
 use crate::model::{Columns, Earlier, Record};
+use claims::Claim;
 use journal::{Grammar, Kept};
 use output::Output;
 use place::{Lent, Opened, Sink};
@@ -45,13 +52,16 @@ pub struct Settings {
     pub existing: Existing,
     /// Tables: cells that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab or CR first) begin with a `'`.
     pub csv_safe: bool,
+    /// When the disk is asked to confirm what was written, besides at the end of the run; `None` leaves it to the system.
+    pub fsync: Option<Every>,
     /// Standard output is a terminal: nothing that would act on it is written there.
     pub terminal: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { outputs: vec![To::default()], existing: Existing::default(), csv_safe: false, terminal: false }
+        let existing = Existing::default();
+        Self { outputs: vec![To::default()], existing, csv_safe: false, fsync: None, terminal: false }
     }
 }
 
@@ -80,6 +90,14 @@ pub enum Destination {
     File(PathBuf),
     /// Any writer; it needs no buffer of its own, and is flushed after each batch.
     Writer(Box<dyn Write + Send>),
+}
+
+impl Destination {
+    /// What a name on a command line means: `-` and the other names of standard output (`/dev/stdout`) are that, all else is a file.
+    #[must_use]
+    pub fn named(path: &Path) -> Self {
+        if path == Path::new("-") || file::is_stdout(path) { Self::Stdout } else { Self::File(path.to_owned()) }
+    }
 }
 
 impl fmt::Debug for Destination {
@@ -207,11 +225,17 @@ impl FormatEntry {
     /// An extension that promises something which none of the formats is, as `.db` or `.gz`.
     pub fn for_file(path: &Path) -> Result<&'static Self, Error> {
         let Some(extension) = path.extension() else { return Ok(&FORMATS[0]) };
-        let is = |known: &&&str| extension.eq_ignore_ascii_case(known);
-        if FOREIGN.iter().any(|foreign| is(&foreign)) {
+        if FOREIGN.iter().any(|foreign| extension.eq_ignore_ascii_case(foreign)) {
             return Err(Error::ForeignExtension { path: path.to_owned() });
         }
-        Ok(FORMATS.iter().find(|format| format.extensions.iter().any(|known| is(&known))).unwrap_or(&FORMATS[0]))
+        Ok(Self::named_by(path).unwrap_or(&FORMATS[0]))
+    }
+
+    /// The format whose extension a file has, if it has one's.
+    #[must_use]
+    pub fn named_by(path: &Path) -> Option<&'static Self> {
+        let extension = path.extension()?;
+        FORMATS.iter().find(|format| format.extensions.iter().any(|known| extension.eq_ignore_ascii_case(known)))
     }
 }
 
@@ -240,14 +264,29 @@ const FOREIGN: &[&str] = &[
 /// # Ok::<(), sink::Error>(())
 /// ```
 pub fn open(settings: Settings, columns: &Columns) -> Result<Writer, Error> {
-    let Settings { outputs, existing, csv_safe, terminal } = settings;
+    settings.check()?;
+    let Settings { outputs, existing, csv_safe, fsync, terminal } = settings;
     let style = Style { csv_safe, terminal };
     if matches!(existing, Existing::Resume | Existing::ResumeOverwrite | Existing::RetryFailed) {
-        return journal::open(outputs, existing, style, columns);
+        return journal::open(outputs, existing, style, columns)?.synced(fsync);
     }
     let open = |to| open_one(to, existing, style, columns);
-    let opened = outputs.into_iter().map(open).collect::<Result<_, _>>()?;
-    Ok(Writer::new(opened, Earlier::default()))
+    let claims: Vec<_> = outputs.iter().map(|to| Claim::of(&to.place)).collect();
+    let mut opened: Vec<Box<dyn Output>> = Vec::new();
+    for to in outputs {
+        match open(to) {
+            Ok(output) => opened.push(output),
+            Err(error) => {
+                for (output, claim) in opened.into_iter().zip(claims) {
+                    if let Some(claim) = claim {
+                        output.abandon(&claim);
+                    }
+                }
+                return Err(error);
+            }
+        }
+    }
+    Writer::new(opened, Earlier::default()).synced(fsync)
 }
 
 fn open_one(to: To, existing: Existing, style: Style, columns: &Columns) -> Result<Box<dyn Output>, Error> {

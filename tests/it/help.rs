@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 79] = [
+const FLAGS: [&str; 80] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -64,6 +64,7 @@ const FLAGS: [&str; 79] = [
     "--append",
     "--resume",
     "--retry-failed",
+    "--fsync",
     "--csv-safe",
     "--save-bodies",
     "--fail-fast",

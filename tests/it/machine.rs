@@ -125,6 +125,7 @@ fn a_disk_that_fills_up_leaves_whole_records() {
         let seen = site.hits().len();
         let run = work.scrape("-o").arg(format!("full/{name}")).arg(site.url("/p/[1-100000]")).shell(&script).run().code(1);
         assert!(run.stderr.contains("No space left") && run.stderr.contains(name), "{}", run.stderr);
+        assert!(run.stderr.contains("once there is room, --resume goes on from there"), "{}", run.stderr);
         assert!(site.hits().len() - seen < 20_000, "it stops fetching");
         let (text, done) = (work.read(name), run.summary_of_broken());
         let rows = match name {
@@ -289,7 +290,7 @@ fn memory_does_not_grow_with_an_endless_body() {
 fn a_file_that_reaches_the_limit_of_its_size_ends_the_run_and_holds_whole_records() {
     let (site, work) = (Site::of_pages(), Work::new());
     let run = work.scrape("-o out.jsonl -").shell(r#"ulimit -f 4; exec "$0" "$@""#).stdin(site.list(200)).run().code(1);
-    assert!(run.stderr.contains("out.jsonl"), "{}", run.stderr);
+    assert!(run.stderr.contains("out.jsonl") && run.stderr.contains("once there is room, --resume"), "{}", run.stderr);
     let text = work.read("out.jsonl");
     assert!(text.ends_with('\n') && text.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{text}");
 }

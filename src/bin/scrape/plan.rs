@@ -3,14 +3,14 @@
 use std::fs::Metadata;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::bail;
 use scrape::fetch::Memory;
 use scrape::model::Secrets;
 use scrape::policy::guard::Mode;
-use scrape::sink::FormatEntry;
+use scrape::sink::{self, FormatEntry};
 use scrape::source::Entry;
 use scrape::{Destination, Existing, Origin, Plan, To};
 
@@ -27,8 +27,9 @@ pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
     secure(&args, &mut plan);
     proxies(&args, &mut plan)?;
     memory(&args, &mut plan)?;
-    sink(&args, &mut plan);
+    sink(&args, &mut plan)?;
     plan.bodies.folder.clone_from(&args.save_bodies);
+    plan.bodies.sync = args.fsync.is_some();
     not_onto_itself(&plan, args.cookie_jar.as_deref())?;
     plan.extract.parse = !args.fetch_only;
     set(&mut plan.extract.max_time, args.max_parse);
@@ -149,17 +150,13 @@ fn memory(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn sink(args: &Args, plan: &mut Plan) {
+fn sink(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
     let sink = &mut plan.sink;
-    let place = match args.output.as_deref() {
-        None => Destination::Stdout,
-        Some(path) if path == Path::new("-") => Destination::Stdout,
-        Some(path) => Destination::File(path.to_owned()),
-    };
-    sink.terminal = matches!(place, Destination::Stdout) && io::stdout().is_terminal();
-    sink.outputs = vec![To { place, format: args.format.as_deref().and_then(FormatEntry::named) }];
+    sink.outputs = outputs(&args.output, args.format.as_deref().and_then(FormatEntry::named))?;
+    let is_stdout = sink.outputs.iter().any(|output| matches!(output.place, Destination::Stdout));
+    sink.terminal = is_stdout && io::stdout().is_terminal();
     // A habit from a file has nothing to say where the output is none.
-    let resume = args.resume && args.output.is_some();
+    let resume = args.resume && !args.output.is_empty();
     sink.existing = match (resume, args.overwrite, args.append) {
         (true, true, _) => Existing::ResumeOverwrite,
         (true, false, _) if args.retry_failed => Existing::RetryFailed,
@@ -169,6 +166,21 @@ fn sink(args: &Args, plan: &mut Plan) {
         _ => Existing::Refuse,
     };
     sink.csv_safe = args.csv_safe;
+    sink.fsync = args.fsync;
+    Ok(sink.check()?)
+}
+
+/// Where the records go, each with the format that was asked for, where it is meant.
+fn outputs(paths: &[PathBuf], format: Option<&'static FormatEntry>) -> anyhow::Result<Vec<To>> {
+    let is_for = |path: &Path| paths.len() == 1 || FormatEntry::named_by(path).is_none();
+    if let Some(format) = format
+        && !paths.is_empty()
+        && !paths.iter().any(|path| is_for(path))
+    {
+        bail!("-f {} is for none of the outputs: of several, each is written as its name says", format.name);
+    }
+    let output = |path: &PathBuf| To { place: Destination::named(path), format: format.filter(|_| is_for(path)) };
+    Ok(if paths.is_empty() { vec![To { format, ..To::default() }] } else { paths.iter().map(output).collect() })
 }
 
 /// A file, whatever it is called.
@@ -179,6 +191,7 @@ fn identity(path: &Path) -> Option<(u64, u64)> {
 /// Refuses to write the records over the list that they come from, or what is kept of hosts or cookies over either.
 fn not_onto_itself(plan: &Plan, jar: Option<&Path>) -> anyhow::Result<()> {
     let outputs: Vec<_> = plan.sink.outputs.iter().filter_map(|output| file_of(&output.place)).collect();
+    let overwrites = plan.sink.existing == Existing::Overwrite;
     if let Some(jar) = jar.filter(|jar| outputs.contains(jar)) {
         bail!("{} is the output: --cookie-jar needs a file of its own", jar.display());
     }
@@ -194,12 +207,11 @@ fn not_onto_itself(plan: &Plan, jar: Option<&Path>) -> anyhow::Result<()> {
         }
     }
     for output in outputs {
-        let Some(written) = identity(output) else { continue };
-        for input in &plan.source.inputs {
-            if let Origin::File(read) = input
-                && identity(read) == Some(written)
-            {
-                bail!("{} is the input: the output needs another file", output.display());
+        let beside = overwrites.then(|| sink::partial_of(output));
+        for file in beside.iter().map(PathBuf::as_path).chain([output]) {
+            let is_read = |input: &Origin| matches!(input, Origin::File(read) if identity(read).is_some_and(|read| identity(file) == Some(read)));
+            if plan.source.inputs.iter().any(is_read) {
+                bail!("{} is the input: the output needs another file", file.display());
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 
 use anyhow::{anyhow, bail};
 
@@ -63,8 +64,8 @@ fn value(option: &Opt, text: &OsStr) -> Result<Value, String> {
         Shape::Switch | Shape::Count => return times(option.shape, text).map(Value::Times),
         Shape::One => vec![text.to_owned()],
         Shape::Many => {
-            let text = text.to_str().ok_or("it is not UTF-8")?;
-            text.lines().filter(|line| !line.trim().is_empty()).map(OsString::from).collect()
+            let lines = text.as_bytes().split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+            lines.filter(|line| !line.trim_ascii().is_empty()).map(|line| OsStr::from_bytes(line).to_owned()).collect()
         }
     };
     for text in &texts {

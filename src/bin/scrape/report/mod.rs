@@ -59,13 +59,14 @@ fn apart(args: &Args) -> anyhow::Result<()> {
     });
     let named = |what: &'static str, path: &Option<PathBuf>| path.clone().map(|path| (what, path));
     let others = [
-        named("the output", &args.output),
         named("what --cookie-jar names", &args.cookie_jar),
         named("what --pace-state names", &args.pace_state),
         named("what --summary names", &args.summary),
         named("what --metrics names", &args.metrics),
     ];
-    let others: Vec<_> = inputs.chain(others.into_iter().flatten()).map(|(what, path)| (what, resolved(&path))).collect();
+    let outputs = args.output.iter().map(|path| ("the output", path.clone()));
+    let others: Vec<_> =
+        inputs.chain(outputs).chain(others.into_iter().flatten()).map(|(what, path)| (what, resolved(&path))).collect();
     for (flag, path) in [("--summary", &args.summary), ("--metrics", &args.metrics)] {
         let Some(path) = path.as_deref().filter(|path| *path != Path::new("/dev/null")) else { continue };
         let own = resolved(path);

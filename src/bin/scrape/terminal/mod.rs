@@ -169,8 +169,14 @@ impl Terminal {
     /// Takes the bar away and writes what the run came to. The last line is the summary's identity.
     pub(crate) fn summary(&self, end: &End) {
         self.clear();
-        if !self.talk.quiet && end.summary.ended != Ended::OutputClosed {
+        // Whoever closes a pipe has what he wanted, and needs to hear only of a file beside it that did not get its name.
+        let is_closed = end.summary.ended == Ended::OutputClosed;
+        if !self.talk.quiet && (!is_closed || !end.summary.partial.is_empty()) {
             match self.talk.log_format {
+                LogFormat::Text if is_closed => {
+                    let line = summary::partial(&end.summary).unwrap_or_default();
+                    self.out.write(&format!("{line}\n"), Form::Painted);
+                }
                 LogFormat::Text => self.out.write(&summary::text(end, self.colour), Form::Painted),
                 LogFormat::Json => self.out.write(&summary::json(end, SystemTime::now()), Form::Json),
             }

@@ -139,7 +139,7 @@ fn left(summary: &Summary) -> Option<String> {
 }
 
 /// Where the records are, if they did not get the place that was meant for them.
-fn partial(summary: &Summary) -> Option<String> {
+pub(super) fn partial(summary: &Summary) -> Option<String> {
     let partial: Vec<_> = summary.partial.iter().map(|path| Clean(&path.display().to_string()).to_string()).collect();
     (!partial.is_empty()).then(|| format!("the output is untouched; this run's records are in {}", partial.join(", ")))
 }
