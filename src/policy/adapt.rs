@@ -1,12 +1,13 @@
 //! The pace a host sets by what it answers, where nobody gave it a rate.
 //!
-//! Asked by the frontier before each request, beside the pace that was given, and told of each answer: it can only slow a
-//! host down. Two things are learned. A rate of starts (`rate`) from refusals (429, 503): it falls at once to what the host did
-//! answer, rises in small steps while nothing is refused and in growing ones when that lasts. A number of requests in flight
-//! (`limit`) from timeouts and from answers that take several times as long as they used to. Where a host asks for time with each
-//! refusal, that time is what a refusal costs: the dearer, the more carefully the rate rises. Nothing is judged by a handful of
-//! answers, and requests that started before the last decrease cannot cause another one. A decrease that does not help is taken
-//! back: pages that are broken or slow at any pace do not strangle their host.
+//! Asked by the frontier before each request, beside the pace that was given, and told of each answer: it can only slow a host
+//! down. Two things are learned. A rate of starts (`rate`) from refusals (429, 503): it falls at once to what the host did
+//! answer, rises in small steps while nothing is refused and in growing ones when that lasts, and stays as it is while
+//! everything is refused (`rate::shut`): then only the pauses grow. A number of requests in flight (`limit`) from timeouts and
+//! from answers that take several times as long as they used to. Where a host asks for time with each refusal, that time is
+//! what a refusal costs: the dearer, the more carefully the rate rises. Nothing is judged by a handful of answers, and requests
+//! that started before the last decrease cannot cause another one. A decrease that does not help is taken back: pages that are
+//! broken or slow at any pace do not strangle their host.
 
 mod epoch;
 mod judge;

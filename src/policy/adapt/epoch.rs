@@ -23,6 +23,8 @@ pub(super) struct Epoch {
     held: u32,
 }
 
+/// As many results more without a failure are thought of where few tell too much.
+const DOUBT: f64 = 3.0;
 /// Something is in flight.
 const BUSY: u32 = u32::MAX;
 
@@ -126,6 +128,12 @@ impl Past {
     pub(super) fn share(&self, epoch: &Epoch) -> f64 {
         let failed = self.failed.saturating_add(epoch.refused).saturating_add(epoch.timed_out);
         f64::from(failed) / f64::from(failed.saturating_add(self.answered).saturating_add(epoch.answered).max(1))
+    }
+
+    /// The same, and less where it is of few results.
+    pub(super) fn sure_share(&self, epoch: &Epoch) -> f64 {
+        let results = epoch.results().saturating_add(self.failed).saturating_add(self.answered);
+        self.share(epoch) * f64::from(results) / (f64::from(results) + DOUBT)
     }
 
     /// Adds an epoch; what already is longer than `longest` is halved before.

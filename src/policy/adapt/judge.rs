@@ -21,6 +21,9 @@ const LONG: Duration = Duration::from_secs(20);
 impl Adapt {
     /// Ends the epoch where it has seen enough.
     pub(super) fn judge(&mut self, now: Instant) -> Option<Change> {
+        if self.pacing().is_some_and(Pacing::is_shut) {
+            return self.waits(now);
+        }
         let epoch = &self.epoch;
         let (refusals, timeouts) =
             self.learned.as_ref().map_or((TOLERATED, TOLERATED), |learned| (learned.refusals, learned.timeouts));
@@ -67,6 +70,17 @@ impl Adapt {
         self.bore_it(now)
     }
 
+    /// It is shut: nothing is learned until it opens, but that it does not refuse at any pace.
+    fn waits(&mut self, now: Instant) -> Option<Change> {
+        let learned = self.learned.as_mut()?;
+        learned.awaiting = false;
+        learned.refusals = TOLERATED;
+        if let Some(pacing) = &mut learned.pacing {
+            pacing.measure(self.epoch.answered, now);
+        }
+        self.begin(now)
+    }
+
     /// Too much was refused: fewer starts per second, and no more in flight than were when others were refused.
     fn refused(&mut self, now: Instant) -> Option<Change> {
         let (epoch, past) = (&self.epoch, &self.past);
@@ -76,8 +90,13 @@ impl Adapt {
         let (answered, refused, peak) = (epoch.answered, epoch.refused, epoch.peak);
         // Just after a change of pace, refusals are back before answers: then it says nothing who else was in flight.
         let is_steady = u64::from(millis(elapsed)) * u64::from(answered) >= 4 * u64::from(epoch.busy);
-        let fall = Fall { answered, share: past.share(epoch), is_crowded: false, held: epoch.held().as_secs_f64() };
+        let fall = Fall { answered, share: past.sure_share(epoch), is_crowded: false, held: epoch.held().as_secs_f64() };
         let learned = self.learn(now, "429/503");
+        // One at a time, and refused all the same: it does not count how many are in flight.
+        if peak <= 1 && refused >= ALARM && learned.limit.as_ref().is_some_and(|limit| limit.most() == 1) {
+            learned.counts_rate = true;
+            learned.limit = None;
+        }
         let crowding = learned.crowding(answered, refused).filter(|_| is_steady);
         let crowding = crowding.or_else(|| learned.limit.as_ref().and_then(Limit::before_rise));
         match &mut learned.pacing {
@@ -147,7 +166,7 @@ impl Adapt {
                 is_free = !pacing.is_binding(secs);
                 // Refusals that any pace has are nothing to wait for.
                 let is_clean = epoch.refused == 0 || learned.refusals > TOLERATED;
-                if !pacing.rise(epoch.results(), is_clean, !is_free) {
+                if !pacing.rise(epoch.results(), is_clean, !is_free, secs, now) && learned.limit.is_none() {
                     learned.pacing = None;
                 }
             }

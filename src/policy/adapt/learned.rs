@@ -17,6 +17,8 @@ pub(super) struct Learned {
     pub(super) limit: Option<Limit>,
     /// Requests in flight beside those that were refused, and those that were answered, in this epoch, summed up.
     pub(super) crowd: [u32; 2],
+    /// It has refused when nothing else was in flight: that is not what it counts.
+    pub(super) counts_rate: bool,
     /// The longest that a request took to time out: sooner a rise of the limit cannot show its effect.
     pub(super) patience: Duration,
     /// The share of refusals, and of timeouts, that slower requests did not make smaller.
@@ -36,6 +38,7 @@ impl Learned {
             pacing: None,
             limit: None,
             crowd: [0; 2],
+            counts_rate: false,
             patience: Duration::ZERO,
             refusals: TOLERATED,
             timeouts: TOLERATED,
@@ -53,14 +56,14 @@ impl Learned {
             Signal::Refused => {
                 self.crowd[0] = self.crowd[0].saturating_add(in_flight);
                 if let Some(pacing) = &mut self.pacing {
-                    pacing.refused();
+                    pacing.refused(now);
                 }
             }
             Signal::TimedOut => self.patience = self.patience.max(latency),
             Signal::Answered => {
                 self.crowd[1] = self.crowd[1].saturating_add(in_flight);
                 if let Some(pacing) = &mut self.pacing {
-                    pacing.answered(now);
+                    pacing.answered(latency, now);
                 }
             }
             Signal::Unknown => {}
@@ -71,7 +74,7 @@ impl Learned {
     pub(super) fn crowding(&self, answered: u32, refused: u32) -> Option<u32> {
         let [among_refused, among_answered] = [(self.crowd[0], refused), (self.crowd[1], answered)]
             .map(|(crowd, count)| f64::from(crowd) / f64::from(count.max(1)));
-        (answered > 0 && refused >= ALARM && among_refused > 1.2 * among_answered + 0.3)
+        (!self.counts_rate && answered > 0 && refused >= ALARM && among_refused > 1.2 * among_answered + 0.3)
             .then(|| self.crowd[0].div_ceil(refused.max(1)))
     }
 

@@ -170,7 +170,7 @@ impl Limit {
             return true;
         }
         if std::mem::take(&mut self.rose) > 0 {
-            self.waited /= 2;
+            self.waited = 0;
         }
         if self.wait > 0 {
             self.wait -= 1;

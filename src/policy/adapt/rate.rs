@@ -1,10 +1,12 @@
 //! How many requests may start per second, learned from refusals.
 
 mod fall;
+mod shut;
 
 use std::time::{Duration, Instant};
 
 pub(super) use self::fall::Fall;
+use self::shut::Shut;
 use super::EPOCH;
 use super::trial::Trial;
 
@@ -14,7 +16,7 @@ const RATES: std::ops::RangeInclusive<f64> = 1.0 / 30.0..=1e6;
 const FALL: std::ops::RangeInclusive<f64> = 0.5..=0.92;
 /// The first of the growing steps up, and the bounds of the last one, as shares of the rate.
 const STEP: f64 = 0.02;
-const TOPS: std::ops::RangeInclusive<f64> = 0.001..=0.08;
+const TOPS: std::ops::RangeInclusive<f64> = 0.02..=0.08;
 /// How much of the way back to where it fell from one epoch makes up for, and at most, as a share of the rate.
 const RETURN: f64 = 0.3;
 const LONGEST_RETURN: f64 = 0.2;
@@ -37,20 +39,19 @@ pub(super) struct Pacing {
     goodput: f64,
     span: f64,
     measured: Instant,
-    /// The last answer, and the refusals since.
+    /// The last answer, and the rate it came at.
     answered_at: Instant,
-    refused: u32,
-    /// For how long nothing had been answered when it fell, if that was long: a server that counts by the minute has counted
-    /// enough, or it is out of order.
-    locked: Duration,
+    asked: f64,
+    shut: Shut,
     step: f64,
     /// The largest step.
     top: f64,
     search: Search,
     due: Instant,
     fallen_at: Instant,
-    /// Answers since then.
+    /// Answers since then, and whether one was to a request that had started since then.
     since: u32,
+    is_heard: bool,
     /// Time in which requests might have started and did not, in this epoch.
     spare: Duration,
     unused: u32,
@@ -94,14 +95,15 @@ impl Pacing {
             span,
             measured: now,
             answered_at: now,
-            refused: 0,
-            locked: Duration::ZERO,
+            asked: rate,
+            shut: Shut::default(),
             step: STEP,
             top: *TOPS.end(),
             search,
             due: now,
             fallen_at: now,
             since: 0,
+            is_heard: false,
             spare: Duration::ZERO,
             unused: 0,
             trial: None,
@@ -116,7 +118,7 @@ impl Pacing {
 
     /// The time between two starts.
     pub(super) fn gap(&self) -> Duration {
-        Duration::from_secs_f64(1.0 / self.rate)
+        Duration::from_secs_f64(1.0 / self.rate).max(self.shut.pause())
     }
 
     /// When the next request may start.
@@ -126,18 +128,13 @@ impl Pacing {
 
     /// Whether the rate is still being searched for.
     pub(super) fn is_searching(&self) -> bool {
-        self.search != Search::Over || self.is_locked()
+        self.search != Search::Over || self.is_shut()
     }
 
     /// Whether an alarm counts already, of a host whose answers take `usual`: a server that counts by the second refuses until the
     /// next one, and what was refused comes back before what was answered.
     pub(super) fn may_fall(&self, usual: Duration, now: Instant) -> bool {
-        self.search == Search::Lost || now.saturating_duration_since(self.fallen_at) >= EPOCH.max(2 * usual)
-    }
-
-    /// Whether nothing has been answered for long.
-    pub(super) fn is_locked(&self) -> bool {
-        !self.locked.is_zero()
+        self.search == Search::Lost || self.is_heard && now.saturating_duration_since(self.fallen_at) >= EPOCH.max(2 * usual)
     }
 
     /// A request starts, in an epoch that began at `epoch`.
@@ -150,19 +147,9 @@ impl Pacing {
         self.due = after(due, gap);
     }
 
-    /// A request was answered.
-    pub(super) fn answered(&mut self, now: Instant) {
-        self.answered_at = now;
-        self.refused = 0;
-    }
-
-    /// A request was refused.
-    pub(super) fn refused(&mut self) {
-        self.refused = self.refused.saturating_add(1);
-    }
-
     /// A request was answered that had started before the last fall.
     pub(super) fn answered_late(&mut self) {
+        self.shut.answered();
         self.goodput += 1.0 / self.span;
         self.since = self.since.saturating_add(1);
     }
@@ -209,25 +196,16 @@ impl Pacing {
     }
 
     /// Raises it after an epoch without trouble, if it was what limited. False: it is not needed any more.
-    pub(super) fn rise(&mut self, results: u32, is_clean: bool, is_binding: bool) -> bool {
+    pub(super) fn rise(&mut self, results: u32, is_clean: bool, is_binding: bool, secs: f64, now: Instant) -> bool {
         self.spare = Duration::ZERO;
         self.clean = if is_clean { self.clean.saturating_add(results) } else { 0 };
         self.trial.take_if(|_| self.clean >= CLEAN);
         if !is_binding {
             self.unused += u32::from(self.rate > 1.1 * self.ceiling);
-            return self.unused < UNUSED;
+            return self.unused < UNUSED || self.shut.is_fresh(now);
         }
         self.unused = 0;
-        let locked = std::mem::take(&mut self.locked);
-        if locked.as_secs_f64() >= MEMORY {
-            self.search = Search::Lost;
-        } else if !locked.is_zero() {
-            self.rate = self.rate.max(self.goodput * FALL.end()).min(*RATES.end());
-            self.ceiling = self.goodput.max(self.rate);
-            self.search = Search::Over;
-            return true;
-        }
-        let step = self.next_step(is_clean);
+        let step = self.next_step(is_clean).min(self.shut.largest_step(secs, self.fallen_at, now));
         self.rate = (self.rate * (1.0 + step)).min(*RATES.end());
         true
     }

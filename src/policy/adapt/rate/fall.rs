@@ -1,4 +1,4 @@
-//! How far a rate falls when too much was refused, and whether the server is shut.
+//! How far a rate falls when too much was refused.
 
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,12 @@ const DEAR: f64 = 0.0025;
 const SMALLEST: f64 = 1e-4;
 /// After how many seconds it is no more the same trouble that comes again.
 const CYCLE: f64 = 12.0;
-/// Without an answer for as long, and with as many refusals, the server is shut.
-const IN_A_ROW: u32 = 8;
-const LOCKED: Duration = Duration::from_secs(5);
+/// Of fewer answers in less than as many seconds nothing is told about the rate.
+const ANSWERS: u32 = 10;
+const SECS: f64 = 3.0;
+/// After a fall that leaves less, the steps up were too large: so much is left of the largest.
+const DEEP: f64 = 0.85;
+const CAREFUL: f64 = 0.7;
 
 /// Why it falls.
 #[derive(Debug)]
@@ -33,9 +36,7 @@ impl Pacing {
     pub(in crate::policy::adapt) fn fall(&mut self, fall: &Fall, now: Instant) {
         self.measure(fall.answered, now);
         let before = self.rate;
-        let shut = now.saturating_duration_since(self.answered_at);
-        self.lock(shut, fall.answered == 0);
-        self.rate = self.lowered(fall, shut, now);
+        self.rate = self.lowered(fall, now);
         if fall.held > 0.0 {
             self.rate = self.cheaper(before, fall.held, now);
             self.ceiling = (before * self.rate).sqrt();
@@ -48,6 +49,9 @@ impl Pacing {
         } else if fall.answered == 0 {
             self.ceiling = self.ceiling.min(self.goodput).max(self.rate);
         }
+        if fall.held == 0.0 && self.rate < DEEP * before {
+            self.top = (CAREFUL * self.top).max(*TOPS.start());
+        }
         self.step = STEP.min(self.top);
         if self.search == Search::Doubled {
             self.search = Search::Over;
@@ -57,28 +61,29 @@ impl Pacing {
         }
         self.fallen_at = now;
         self.since = 0;
+        self.is_heard = false;
         self.spare = Duration::ZERO;
         self.unused = 0;
         self.clean = 0;
     }
 
-    /// The rate after a fall, of a host that has answered nothing for `shut`.
-    fn lowered(&self, fall: &Fall, shut: Duration, now: Instant) -> f64 {
+    /// The rate after a fall.
+    fn lowered(&self, fall: &Fall, now: Instant) -> f64 {
         let left = match self.search {
             Search::Lost => *FALL.start(),
-            _ if fall.is_crowded => (1.05 * (1.0 - fall.share)).clamp(*FALL.start(), 1.0),
+            _ if fall.is_crowded => (1.0 - fall.share).clamp(*FALL.start(), 0.97),
             _ => (0.97 * (1.0 - fall.share)).clamp(*FALL.start(), *FALL.end()),
         };
         // A server that counts by some seconds refuses at their end only: what it bears is what it answered since the last time.
         let secs = now.saturating_duration_since(self.fallen_at).as_secs_f64();
+        let is_told = self.since >= ANSWERS || secs >= SECS;
         let is_lasting = !fall.is_crowded && self.search == Search::Over && (EPOCH.as_secs_f64()..CYCLE).contains(&secs);
-        let most = if is_lasting { 0.95 * f64::from(self.since) / secs } else { f64::INFINITY };
+        let most = if is_lasting && is_told { 0.95 * f64::from(self.since) / secs } else { f64::INFINITY };
         // Where nothing at all is answered, its share says nothing about the right rate: the long run does.
         let least = match self.search {
             Search::Lost => self.goodput / 8.0,
             _ if fall.answered > 0 => 0.0,
-            _ if shut < 3 * EPOCH || shut.as_secs_f64() * self.goodput < 6.0 => self.goodput * 0.85,
-            _ => self.goodput / 8.0,
+            _ => self.goodput * 0.85,
         };
         let lowered = (self.rate * left).min(most.max(self.rate * FALL.start()));
         lowered.max(least.min(self.rate)).max(*RATES.start())
@@ -92,20 +97,5 @@ impl Pacing {
         let between = (before * f64::from(self.since) / secs.max(held)).sqrt();
         let lowered = if is_soon { between } else { f64::INFINITY };
         lowered.clamp(before * FALL.start(), before * FALL.end()).max(*RATES.start())
-    }
-
-    /// Notes whether the server is shut.
-    fn lock(&mut self, shut: Duration, is_silent: bool) {
-        let is_missed = self.search == Search::Over && shut >= EPOCH && shut.as_secs_f64() * self.goodput >= 5.0;
-        let was_locked = self.is_locked();
-        let is_locked = is_silent && self.refused >= IN_A_ROW && (shut >= LOCKED || is_missed);
-        self.locked = if is_locked { shut } else { Duration::ZERO };
-        // A server that shuts counts by the minute: what it bears shows only in minutes.
-        self.top = match (was_locked, self.is_locked()) {
-            (false, true) => self.top / 6.0,
-            (_, false) => self.top * 1.5,
-            (true, true) => self.top,
-        }
-        .clamp(*TOPS.start(), *TOPS.end());
     }
 }
