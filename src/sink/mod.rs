@@ -120,11 +120,13 @@ pub enum Existing {
     Overwrite,
     /// Go on after its end.
     Append,
-    /// Go on with it: its records stay, and what has one is finished ([`Writer::take_earlier`]). Begin one where there is none.
+    /// Go on with it: its whole records stay, and what has one in every file is finished ([`Writer::take_earlier`]). What is torn at
+    /// its end or damaged goes. Begin one where there is none. Pipes, devices and writers have no memory: they get what is new.
     Resume,
     /// Go on with the file that an overwriting run which did not end has left beside it, and replace it when this run is complete.
     ResumeOverwrite,
-    /// Go on with its records without an error, and try the others again: written beside, swapped in when this run is complete.
+    /// Go on with its records without an error, and try the others again: written beside (`FILE.retry`), swapped in when this run is
+    /// complete. What a run of tries that did not end has left is gone on with, and what failed in it is finished.
     RetryFailed,
 }
 

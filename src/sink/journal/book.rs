@@ -114,7 +114,7 @@ impl<'a> Book<'a> {
         if count == 0 {
             return Ok(self.survey.head);
         }
-        let found = scan_counted(&self.opened.file, &mut *self.grammar, &mut |place, _, _| {
+        let found = scan(&self.opened.file, &mut *self.grammar, &mut |place, _| {
             Ok(if place + 1 == count { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         Ok(found.end)
@@ -178,7 +178,7 @@ fn pass(
     grammar: &mut dyn Grammar,
     each: &mut dyn FnMut(&Entry<'_>),
 ) -> Result<Survey, Error> {
-    let mut each = |entry: &Entry<'_>, _| {
+    let mut each = |_: u64, entry: &Entry<'_>| {
         each(entry);
         Ok(ControlFlow::Continue(()))
     };
@@ -192,19 +192,6 @@ fn stopped(path: &Path, format: &'static str, stop: Stop) -> Error {
     }
 }
 
-/// [`scan`], and each record's place among the others.
-fn scan_counted(
-    file: &File,
-    grammar: &mut dyn Grammar,
-    each: &mut dyn FnMut(u64, &Entry<'_>, u64) -> io::Result<ControlFlow<()>>,
-) -> Result<Survey, Stop> {
-    let mut place = 0;
-    scan(file, grammar, &mut |entry, end| {
-        place += 1;
-        each(place - 1, entry, end)
-    })
-}
-
 /// Writes the wanted records of a file. `first` says that none precedes them.
 fn append(
     file: &File,
@@ -214,7 +201,7 @@ fn append(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let around = [grammar.around(false), grammar.around(true)];
-    let done = scan_counted(file, grammar, &mut |place, entry, _| {
+    let done = scan(file, grammar, &mut |place, entry| {
         if wanted(place) {
             let (before, after) = around[usize::from(first)];
             first = false;

@@ -24,13 +24,13 @@ impl Grammar for Lines {
     fn head(&mut self, bytes: &[u8], ended: bool) -> Head {
         self.fresh = true;
         let Some(lead) = super::lead(bytes, ended) else { return Head::More };
-        let first = &bytes[lead..];
+        let (mark, first) = (bytes.len() - super::without_bom(bytes).len(), &bytes[lead..]);
         let line = memchr(b'\n', first).map(|end| &first[..end]);
         match first.first() {
-            None => Head::Ours(lead),
-            Some(0) if super::is_nothing(first) => Head::Ours(lead),
+            None => Head::Ours(mark),
+            Some(0) if super::is_nothing(first) => Head::Ours(mark),
             Some(b'{') => match objects::begins(line.unwrap_or(first), ended && line.is_none(), &self.columns) {
-                Some(true) => Head::Ours(lead),
+                Some(true) => Head::Ours(mark),
                 None if line.is_none() => Head::More,
                 Some(false) | None => Head::Foreign(Refusal::other(bytes)),
             },

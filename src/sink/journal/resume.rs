@@ -108,7 +108,7 @@ fn go_on(ready: &mut [Ready], existing: Existing) -> Result<Earlier, Error> {
             missing = missing.or(Some(path.clone()));
         }
         // The file that is to be replaced, while this one is held.
-        let replaced = opened.swap.as_ref().and_then(|swap| swap.old.as_ref()).map(|old| old.try_clone());
+        let replaced = opened.swap.as_ref().and_then(|swap| swap.old.as_ref()).map(File::try_clone);
         let replaced = replaced.transpose().map_err(|cause| super::unread(path, cause))?;
         tries.push(replaced.filter(|_| existing == Existing::RetryFailed).map(|old| (path.clone(), old)));
         books.push(Book::new(opened, name, format.grammar()));

@@ -125,12 +125,11 @@ impl From<io::Error> for Stop {
     }
 }
 
-/// Reads a file from its start. `each` gets every whole record, with the offset after it, until it has seen enough.
-pub(super) fn scan(
-    file: &File,
-    grammar: &mut dyn Grammar,
-    each: &mut dyn FnMut(&Entry<'_>, u64) -> io::Result<ControlFlow<()>>,
-) -> Result<Survey, Stop> {
+/// Sees the whole records of a file, each with its place among them, until it has seen enough.
+pub(super) type Each<'a> = dyn FnMut(u64, &Entry<'_>) -> io::Result<ControlFlow<()>> + 'a;
+
+/// Reads a file from its start. Where `each` has seen enough, the survey ends there too.
+pub(super) fn scan(file: &File, grammar: &mut dyn Grammar, each: &mut Each<'_>) -> Result<Survey, Stop> {
     let mut window = Window::new(file);
     let mut found = Survey::default();
     window.fill()?;
@@ -161,12 +160,7 @@ fn head(window: &mut Window<'_>, grammar: &mut dyn Grammar) -> Result<Option<usi
     }
 }
 
-fn records(
-    window: &mut Window<'_>,
-    grammar: &mut dyn Grammar,
-    each: &mut dyn FnMut(&Entry<'_>, u64) -> io::Result<ControlFlow<()>>,
-    found: &mut Survey,
-) -> Result<(), Stop> {
+fn records(window: &mut Window<'_>, grammar: &mut dyn Grammar, each: &mut Each<'_>, found: &mut Survey) -> Result<(), Stop> {
     found.end = window.offset;
     // Where what is no record begins, and in which line.
     let mut bad: Option<(u64, u64)> = None;
@@ -189,7 +183,7 @@ fn records(
                 }
                 found.records += 1;
                 found.end = here.0 + length as u64;
-                if each(&entry, found.end)?.is_break() {
+                if each(found.records - 1, &entry)?.is_break() {
                     return Ok(());
                 }
                 length

@@ -10,7 +10,7 @@ fn bytes_of(format: &str, record: &Record) -> Vec<u8> {
         "json" => one.strip_prefix("[\n").unwrap().strip_suffix("\n]\n").unwrap().as_bytes().to_vec(),
         // With the line end before it: the ninth is a part of the 39th.
         "jsonl" => one.into_bytes(),
-        _ => one[empty.len() - 1..].as_bytes().to_vec(),
+        _ => one.as_bytes()[empty.len() - 1..].to_vec(),
     }
 }
 
@@ -58,7 +58,7 @@ fn check(format: &FormatEntry, records: &[Record], path: &Path, damaged: &[u8], 
 const ALL: [Existing; 3] = [Existing::Resume, Existing::ResumeOverwrite, Existing::RetryFailed];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
     fn no_damage_of_the_tail_loses_or_doubles_a_record(
@@ -110,7 +110,7 @@ fn every_flip_of_any_bit_leaves_the_whole_records() {
     for format in FORMATS {
         let (_folder, path) = file_of(format);
         let whole = written(format.name, &records).into_bytes();
-        for at in (0..whole.len()).step_by(11) {
+        for at in (0..whole.len()).step_by(17) {
             for bit in [0, 1, 5, 7] {
                 let mut bytes = whole.clone();
                 bytes[at] ^= 1 << bit;
@@ -172,4 +172,34 @@ fn a_lost_quote_takes_one_row_and_not_the_rest_of_the_table() {
         let fetched = go_on(opened(&[&path], Existing::Resume), &records, true);
         assert!(fetched.is_ok_and(|fetched| fetched <= 2), "{at}");
     }
+}
+
+/// What is logged meanwhile.
+fn logged(what: impl FnOnce()) -> String {
+    let log = crate::sink::samples::Shared::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).without_time().finish();
+    tracing::subscriber::with_default(subscriber, what);
+    log.text()
+}
+
+#[test]
+fn what_is_dropped_is_told_with_its_place() {
+    let records = records(6);
+    let (_folder, path) = file_of(&FORMATS[0]);
+    let whole = written("jsonl", &records);
+    let go_on = || assert!(go_on(opened(&[&path], Existing::Resume), &records, true).is_ok());
+    write(&path, &whole[..whole.len() - 9]).unwrap();
+    let torn = whole.lines().last().unwrap().len() - 8;
+    let name = path.display();
+    assert!(logged(go_on).contains(&format!("{name}: the last {torn} bytes (from line 6) are no whole record and are dropped")));
+    let mut damaged = whole.clone().into_bytes();
+    let lines: Vec<_> = whole.match_indices('\n').map(|(at, _)| at).collect();
+    damaged[lines[1] - 3] = b'x';
+    damaged[lines[3] - 3..=lines[3] + 5].fill(0);
+    write(&path, &damaged).unwrap();
+    let dropped = lines[1] - lines[0] + lines[4] - lines[2];
+    let expected = format!("{name}: {dropped} damaged bytes between whole records are dropped (lines 2, 4)");
+    assert_eq!(logged(go_on).trim().split_once("scrape::").unwrap().1.split_once(": ").unwrap().1, expected);
+    assert_eq!(logged(go_on), "", "nothing is to be said of a whole file");
 }

@@ -4,7 +4,7 @@ use super::*;
 
 /// A file of each format, in one folder.
 fn files() -> (TempDir, Vec<PathBuf>) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let paths = FORMATS.iter().map(|format| folder.path().join(format!("out.{}", format.name))).collect();
     (folder, paths)
 }

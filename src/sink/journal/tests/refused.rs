@@ -4,7 +4,7 @@ use super::*;
 
 /// The error of a file with these bytes, which it keeps.
 fn refusal(name: &str, bytes: &[u8], columns: &Columns) -> String {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join(name);
     write(&path, bytes).unwrap();
     for existing in [Existing::RetryFailed, Existing::Resume] {

@@ -40,7 +40,7 @@ fn what_failed_is_tried_again_and_the_rest_stays_byte_by_byte() {
 
 #[test]
 fn a_run_of_tries_that_was_cut_anywhere_is_gone_on_with() {
-    let records = records(8);
+    let records = records(4);
     let again = mended(&records);
     for format in FORMATS {
         let (_folder, path) = file_of(format);
