@@ -28,8 +28,23 @@ impl Earlier {
 
     /// Adds a finished target: its index, and its URL as its record shows it.
     pub fn add(&mut self, index: u64, url: &str) {
-        let entry = self.hash(url) << INDEX | u128::from(index & ((1 << INDEX) - 1));
+        let entry = self.entry(index, url);
         self.finished.push(entry);
+    }
+
+    /// A target as it is kept here: two are the same target if these are the same.
+    pub(crate) fn entry(&self, index: u64, url: &str) -> u128 {
+        self.hash(url) << INDEX | u128::from(index & ((1 << INDEX) - 1))
+    }
+
+    /// The targets, in the order in which they were added.
+    pub(crate) fn entries(&self) -> &[u128] {
+        &self.finished
+    }
+
+    /// The targets, to be sorted or dropped.
+    pub(crate) fn entries_mut(&mut self) -> &mut Vec<u128> {
+        &mut self.finished
     }
 
     fn hash(&self, url: &str) -> u128 {
