@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::FORMATS;
+use super::{DatabaseError, FORMATS};
 use crate::model::Clean;
 
 /// What the sink can fail with. The operating system's cause, where there is one, is the error's `source()`.
@@ -67,6 +67,9 @@ pub enum Error {
         /// The other run's process, where the system tells.
         holder: Option<u32>,
     },
+    /// An output that is a database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// A write failed. Where bytes can be taken back, the output ends after a whole record.
     #[error("cannot write {place}")]
     Write {
@@ -97,6 +100,7 @@ impl Error {
             | Self::Clash { .. }
             | Self::Columns { .. }
             | Self::NoArray { .. } => true,
+            Self::Database(error) => error.is_usage(),
             Self::Open { .. } | Self::NoDirectory { .. } | Self::Busy { .. } | Self::Write { .. } | Self::Swap { .. } => false,
         }
     }
@@ -115,7 +119,7 @@ impl Error {
     }
 }
 
-/// Every extension of every format: `.jsonl .ndjson .json .csv .tsv`.
+/// Every extension of every format: `.jsonl .ndjson .json .csv .tsv .db`.
 fn known_extensions() -> String {
     let dotted = |extension: &&str| format!(".{extension}");
     FORMATS.iter().flat_map(|format| format.extensions).map(dotted).collect::<Vec<_>>().join(" ")

@@ -78,7 +78,7 @@ fn open_beside(path: &Path) -> Result<Opened, Error> {
 }
 
 /// Opens the file that is to be replaced, for its lock and to learn that we may write it.
-fn open_old(target: &Path) -> Result<Option<File>, Error> {
+pub(super) fn open_old(target: &Path) -> Result<Option<File>, Error> {
     if fs::metadata(target).is_err() {
         return Ok(None);
     }
@@ -86,7 +86,7 @@ fn open_old(target: &Path) -> Result<Option<File>, Error> {
 }
 
 /// Gives a file another one's permissions, and its owner where the system lets us.
-fn take_after(file: &File, old: &File) -> io::Result<()> {
+pub(super) fn take_after(file: &File, old: &File) -> io::Result<()> {
     let (mine, its) = (file.metadata()?, old.metadata()?);
     if (mine.uid(), mine.gid()) != (its.uid(), its.gid()) {
         let _ = fchown(file, Some(its.uid()), Some(its.gid()));
@@ -102,14 +102,14 @@ fn remove_empty(file: &File, path: &Path) {
 }
 
 /// `out.csv.partial` beside `out.csv`.
-fn partial_of(target: &Path) -> PathBuf {
+pub(super) fn partial_of(target: &Path) -> PathBuf {
     let mut name = OsString::from(target.file_name().unwrap_or_default());
     name.push(".partial");
     target.with_file_name(name)
 }
 
 /// The path at the end of symbolic links, also when no file is there.
-fn follow(path: &Path) -> PathBuf {
+pub(super) fn follow(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..LINKS {
         let Ok(link) = fs::read_link(&path) else { break };

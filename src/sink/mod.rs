@@ -4,7 +4,7 @@
 //! comes down the channel, in batches, and shows each record after its bytes were written; [`Writer::finish`] ends the output.
 //! Whatever stops a run, the output ends after a whole record.
 //!
-//! A format is a file of this folder with a [`Format`] in it, and an entry of [`FORMATS`].
+//! A format of bytes is a file of this folder with a [`Format`] in it, and an entry of [`FORMATS`]; a database is one too.
 
 mod error;
 mod escape;
@@ -16,6 +16,7 @@ mod output;
 mod place;
 #[cfg(test)]
 mod samples;
+mod sqlite;
 mod stream;
 mod table;
 mod tail;
@@ -27,11 +28,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use error::Error;
+pub use sqlite::{Database, DatabaseError};
 pub use writer::{End, Finished, Writer};
 
 use crate::model::{Columns, Earlier, Record};
 use output::Output;
 use place::{Lent, Opened, Sink};
+use sqlite::Sqlite;
 use stream::Stream;
 
 /// What the outputs are. The default is JSONL on standard output.
@@ -45,11 +48,19 @@ pub struct Settings {
     pub csv_safe: bool,
     /// Standard output is a terminal: nothing that would act on it is written there.
     pub terminal: bool,
+    /// What outputs that are databases have of their own.
+    pub database: Database,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { outputs: vec![To::default()], existing: Existing::default(), csv_safe: false, terminal: false }
+        Self {
+            outputs: vec![To::default()],
+            existing: Existing::default(),
+            csv_safe: false,
+            terminal: false,
+            database: Database::default(),
+        }
     }
 }
 
@@ -60,6 +71,20 @@ pub struct To {
     pub place: Destination,
     /// Its format; `None` is the one of the file's extension, else JSONL.
     pub format: Option<&'static FormatEntry>,
+}
+
+impl To {
+    /// The format that is written: the one that was named, else the one of the file's extension, else JSONL.
+    ///
+    /// # Errors
+    /// The extension promises something which none of the formats is.
+    pub fn entry(&self) -> Result<&'static FormatEntry, Error> {
+        match (self.format, &self.place) {
+            (Some(format), _) => Ok(format),
+            (None, Destination::File(path)) => FormatEntry::for_file(path),
+            (None, Destination::Stdout | Destination::Writer(_)) => Ok(&FORMATS[0]),
+        }
+    }
 }
 
 impl From<Destination> for To {
@@ -145,8 +170,17 @@ pub struct FormatEntry {
     pub extensions: &'static [&'static str],
     /// What it is, in the words of `--help`.
     pub help: &'static str,
-    /// Makes one. Fails where the columns do not fit the format.
-    pub make: fn(Style, Columns) -> Result<Box<dyn Format>, Error>,
+    /// What it is made of.
+    pub kind: Kind,
+}
+
+/// What a format is made of.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// Bytes, from the first to the last. Makes one; fails where the columns do not fit the format.
+    Bytes(fn(Style, Columns) -> Result<Box<dyn Format>, Error>),
+    /// A file that is written in many places, and needs to be one: [`Database`].
+    Database,
 }
 
 /// Every format; the first is the default.
@@ -155,25 +189,31 @@ pub static FORMATS: &[FormatEntry] = &[
         name: "jsonl",
         extensions: &["jsonl", "ndjson"],
         help: "one JSON object a line",
-        make: |_, _| Ok(Box::new(jsonl::JsonLines)),
+        kind: Kind::Bytes(|_, _| Ok(Box::new(jsonl::JsonLines))),
     },
     FormatEntry {
         name: "json",
         extensions: &["json"],
         help: "one JSON array of all records",
-        make: |_, _| Ok(Box::new(json::Json::default())),
+        kind: Kind::Bytes(|_, _| Ok(Box::new(json::Json::default()))),
     },
     FormatEntry {
         name: "csv",
         extensions: &["csv"],
         help: "a header and a row a record, one column a field",
-        make: |style, columns| Ok(Box::new(table::Table::new(b',', style, columns)?)),
+        kind: Kind::Bytes(|style, columns| Ok(Box::new(table::Table::new(b',', style, columns)?))),
     },
     FormatEntry {
         name: "tsv",
         extensions: &["tsv"],
         help: "the same, separated by tabs",
-        make: |style, columns| Ok(Box::new(table::Table::new(b'\t', style, columns)?)),
+        kind: Kind::Bytes(|style, columns| Ok(Box::new(table::Table::new(b'\t', style, columns)?))),
+    },
+    FormatEntry {
+        name: "sqlite",
+        extensions: &["sqlite", "sqlite3", "db"],
+        help: "a database of SQLite with a table of records, one column a field",
+        kind: Kind::Database,
     },
 ];
 
@@ -187,7 +227,7 @@ impl FormatEntry {
     /// The format that a file's extension means, in either case; JSONL where it means none (`out`, `today.log`).
     ///
     /// # Errors
-    /// An extension that promises something which none of the formats is, as `.db` or `.gz`.
+    /// An extension that promises something which none of the formats is, as `.xlsx` or `.gz`.
     pub fn for_file(path: &Path) -> Result<&'static Self, Error> {
         let Some(extension) = path.extension() else { return Ok(&FORMATS[0]) };
         let is = |known: &&&str| extension.eq_ignore_ascii_case(known);
@@ -199,10 +239,8 @@ impl FormatEntry {
 }
 
 /// Extensions of formats that are not written: a file of that name with JSONL inside would mislead whoever opens it.
-const FOREIGN: &[&str] = &[
-    "db", "sqlite", "sqlite3", "xls", "xlsx", "ods", "parquet", "arrow", "xml", "html", "yaml", "yml", "gz", "zst", "bz2", "xz",
-    "zip",
-];
+const FOREIGN: &[&str] =
+    &["xls", "xlsx", "ods", "parquet", "arrow", "xml", "html", "yaml", "yml", "gz", "zst", "bz2", "xz", "zip"];
 
 /// Checks and opens the outputs, and writes what comes before the first record. To be called before any request. A named
 /// pipe blocks until somebody reads it.
@@ -223,22 +261,35 @@ const FOREIGN: &[&str] = &[
 /// # Ok::<(), sink::Error>(())
 /// ```
 pub fn open(settings: Settings, columns: &Columns) -> Result<Writer, Error> {
-    let Settings { outputs, existing, csv_safe, terminal } = settings;
-    let open = |to| open_one(to, existing, Style { csv_safe, terminal }, columns.clone());
-    let opened = outputs.into_iter().map(open).collect::<Result<_, _>>()?;
-    Ok(Writer::new(opened, Earlier::default()))
+    let mut earlier = Earlier::default();
+    let Settings { outputs, existing, csv_safe, terminal, database } = settings;
+    let mut open = |to: To| -> Result<Box<dyn Output>, Error> {
+        match to.entry()?.kind {
+            Kind::Bytes(make) => {
+                open_bytes(to.place, existing, Style { csv_safe, terminal }, |style| make(style, columns.clone()))
+            }
+            Kind::Database => {
+                let opened = Sqlite::open(&to.place, existing, &database, columns)?;
+                opened.finished(existing, &mut earlier)?;
+                Ok(Box::new(opened))
+            }
+        }
+    };
+    let opened = outputs.into_iter().map(&mut open).collect::<Result<_, _>>()?;
+    Ok(Writer::new(opened, earlier))
 }
 
-fn open_one(to: To, existing: Existing, style: Style, columns: Columns) -> Result<Box<dyn Output>, Error> {
-    let To { place, format } = to;
-    let (entry, terminal) = match &place {
-        Destination::File(path) => {
-            let entry = format.map_or_else(|| FormatEntry::for_file(path), Ok)?;
-            (entry, file::is_terminal(path))
-        }
-        Destination::Stdout | Destination::Writer(_) => (format.unwrap_or(&FORMATS[0]), style.terminal),
+fn open_bytes(
+    place: Destination,
+    existing: Existing,
+    style: Style,
+    make: impl FnOnce(Style) -> Result<Box<dyn Format>, Error>,
+) -> Result<Box<dyn Output>, Error> {
+    let terminal = match &place {
+        Destination::File(path) => file::is_terminal(path),
+        Destination::Stdout | Destination::Writer(_) => style.terminal,
     };
-    let mut format = (entry.make)(Style { terminal, ..style }, columns)?;
+    let mut format = make(Style { terminal, ..style })?;
     let mut lead = Vec::new();
     let sink: Box<dyn Sink> = match place {
         Destination::Stdout => Box::new(Opened::stdout()?),

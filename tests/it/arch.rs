@@ -245,6 +245,7 @@ const WALL: &[(&str, &str)] = &[
     ("crawl/worker.rs", "the record's fetched_at"),
     ("fetch/exchange.rs", "the dates that servers name"),
     ("run/mod.rs", "what is kept between runs"),
+    ("sink/sqlite/row.rs", "last_seen of what was never fetched"),
     ("bin/scrape/terminal/mod.rs", "the times of log lines"),
     ("bin/scrape/terminal/progress.rs", "the times of log lines"),
     ("bin/scrape/terminal/waits.rs", "the times of log lines"),

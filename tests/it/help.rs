@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 72] = [
+const FLAGS: [&str; 74] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -63,6 +63,8 @@ const FLAGS: [&str; 72] = [
     "--overwrite",
     "--append",
     "--csv-safe",
+    "--table",
+    "--upsert",
     "--quiet",
     "--verbose",
     "--progress",

@@ -10,7 +10,7 @@ use anyhow::bail;
 use scrape::fetch::Memory;
 use scrape::model::Secrets;
 use scrape::policy::guard::Mode;
-use scrape::sink::FormatEntry;
+use scrape::sink::{FormatEntry, Kind};
 use scrape::source::Entry;
 use scrape::{Destination, Existing, Origin, Plan, To};
 
@@ -27,7 +27,7 @@ pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
     secure(&args, &mut plan);
     proxies(&args, &mut plan)?;
     memory(&args, &mut plan)?;
-    sink(&args, &mut plan);
+    sink(&args, &mut plan)?;
     not_onto_itself(&plan, args.cookie_jar.as_deref())?;
     plan.extract.parse = !args.fetch_only;
     set(&mut plan.extract.max_time, args.max_parse);
@@ -147,7 +147,7 @@ fn memory(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn sink(args: &Args, plan: &mut Plan) {
+fn sink(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
     let sink = &mut plan.sink;
     let place = match args.output.as_deref() {
         None => Destination::Stdout,
@@ -162,6 +162,15 @@ fn sink(args: &Args, plan: &mut Plan) {
         _ => Existing::Refuse,
     };
     sink.csv_safe = args.csv_safe;
+    set(&mut sink.database.table, args.table.clone());
+    sink.database.upsert = args.upsert;
+    let is_database = |to: &To| to.entry().is_ok_and(|entry| matches!(entry.kind, Kind::Database));
+    match args.of_database {
+        Some(flag) if !sink.outputs.iter().any(is_database) => {
+            bail!("--{flag} is for a database, which the output is not: name it out.db, or say -f sqlite")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A file, whatever it is called.

@@ -224,6 +224,12 @@ pub(crate) struct Args {
     /// Mark CSV cells that a spreadsheet would run as a formula with a leading '
     #[arg(long, help_heading = "Output")]
     pub(crate) csv_safe: bool,
+    /// The table of a database (-o out.db) that the records go to
+    #[arg(long, value_name = "NAME", requires = "output", help_heading = "Output")]
+    pub(crate) table: Option<String>,
+    /// Keep one row a URL in a database: its newest record, with `first_seen` and `last_seen`; goes on with a file that is there
+    #[arg(long, requires = "output", help_heading = "Output")]
+    pub(crate) upsert: bool,
 
     /// Say nothing on stderr unless the run breaks
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Talk")]
@@ -267,6 +273,9 @@ pub(crate) struct Args {
     /// What single hosts have of their own, which only a file says.
     #[arg(skip)]
     pub(crate) hosts: Arc<HostRules>,
+    /// A flag that was typed and makes sense only where an output is a database; from elsewhere it is a habit.
+    #[arg(skip)]
+    pub(crate) of_database: Option<&'static str>,
 }
 
 /// What the practice shop is for.

@@ -1,0 +1,255 @@
+//! An `SQLite` database: a table with a row a record.
+//!
+//! Each batch of the writer is one transaction. In WAL mode, so that others read while it is written; with `synchronous=NORMAL`,
+//! so that a record is handed to the operating system as soon as it is written: a process that is killed loses nothing that was
+//! committed, and a machine that loses power leaves a whole database, which may lack the last records. [`Sqlite::sync`] makes sure
+//! of those too. At the end everything is in one file, in the rollback mode that copies and read-only media want.
+
+mod earlier;
+mod error;
+mod files;
+mod lock;
+mod open;
+mod row;
+mod schema;
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode};
+
+pub use error::DatabaseError;
+use files::{FileId, checkpoint, swap, sync, sync_name, with_suffix};
+use lock::Lock;
+use schema::Schema;
+
+use super::output::{Output, Wrote};
+use super::{Destination, Error, Existing, Finished};
+use crate::model::{Columns, Earlier, Record};
+
+/// How long other programs' locks are waited for.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// A transaction is committed when it has so many rows, or when no record is waiting.
+const BATCH: usize = 1000;
+
+/// What outputs that are databases have of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    /// The table's name. Default: `records`.
+    pub table: String,
+    /// One row a URL, which the newest record replaces, with the columns `first_seen` and `last_seen`: when the first and the
+    /// last record of the URL ended. A database that is there is gone on with.
+    pub upsert: bool,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { table: "records".to_owned(), upsert: false }
+    }
+}
+
+/// An open database.
+pub(super) struct Sqlite {
+    // Closed before the lock is given up: fields are dropped in their order.
+    connection: Connection,
+    insert: String,
+    schema: Schema,
+    path: PathBuf,
+    id: FileId,
+    /// The name that the file takes once it is complete.
+    swap: Option<PathBuf>,
+    /// It was in WAL mode when it was found, for others too.
+    keeps_wal: bool,
+    /// Records replace those of failed targets.
+    retries: bool,
+    /// How many records are in the open transaction.
+    added: usize,
+    state: State,
+    /// What went wrong since the last write.
+    failure: Option<rusqlite::Error>,
+    lock: Lock,
+}
+
+/// What may still be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Nothing: a write failed, and what it should have written was rolled back.
+    Failed,
+}
+
+impl Sqlite {
+    /// Opens a database. The table is made if there is none.
+    ///
+    /// # Errors
+    /// It is no place for one, the columns are none for a table, something else is there, or another run is.
+    pub(super) fn open(place: &Destination, existing: Existing, database: &Database, columns: &Columns) -> Result<Self, Error> {
+        let no_file = |place: &str| DatabaseError::NoFile { place: place.to_owned() };
+        match place {
+            Destination::File(path) => open::open(path, existing, Schema::new(database, columns.clone())?),
+            Destination::Stdout => Err(no_file("standard output").into()),
+            Destination::Writer(_) => Err(no_file("the output").into()),
+        }
+    }
+
+    /// Adds the targets that the records of earlier runs have finished. To be asked before anything is added.
+    ///
+    /// # Errors
+    /// The database cannot be read to its end.
+    pub(super) fn finished(&self, existing: Existing, earlier: &mut Earlier) -> Result<(), Error> {
+        let again = existing == Existing::RetryFailed;
+        let mut told = |index, url: &str, failed| {
+            if !(failed && again) {
+                earlier.add(index, url);
+            }
+        };
+        match existing {
+            Existing::Refuse | Existing::Overwrite | Existing::Append => Ok(()),
+            Existing::Resume | Existing::ResumeOverwrite | Existing::RetryFailed => Ok(self.each(&mut told)?),
+        }
+    }
+
+    /// Makes sure that the disk has every record that was written: the write-ahead log goes to it, which holds what the file
+    /// itself does not. Without such a log every write has done so by itself.
+    ///
+    /// # Errors
+    /// The disk does not take it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for --fsync"))]
+    pub(super) fn sync(&mut self) -> Result<(), Error> {
+        let log = with_suffix(&self.path, "-wal");
+        // SQLite has its locks in other files: this one may be closed.
+        match File::open(&log).and_then(|log| log.sync_data()) {
+            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::Write { place: self.path.display().to_string(), source: cause })
+            }
+            _ => {
+                sync_name(&self.path);
+                Ok(())
+            }
+        }
+    }
+
+    fn insert(&self, record: &Record) -> rusqlite::Result<()> {
+        if self.connection.is_autocommit() {
+            self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        }
+        if self.retries {
+            self.make_way(record)?;
+        }
+        let mut insert = self.connection.prepare_cached(&self.insert)?;
+        row::bind(&self.schema, &mut insert, record)?;
+        insert.raw_execute().map(drop)
+    }
+
+    fn commit(&mut self) -> Result<(), DatabaseError> {
+        let path = || self.path.clone();
+        let committed = match self.failure.take() {
+            Some(cause) => Err(cause),
+            None if self.connection.is_autocommit() => Ok(()),
+            None => self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]).map(drop)),
+        };
+        committed.map_err(|source| self.failed(source))?;
+        // SQLite would go on writing into a file that nobody can find.
+        if FileId::of(&self.path).is_ok_and(|found| found == self.id) {
+            Ok(())
+        } else {
+            Err(DatabaseError::Gone { path: path() })
+        }
+    }
+
+    fn failed(&self, source: rusqlite::Error) -> DatabaseError {
+        let path = self.path.clone();
+        match FileId::of(&path) {
+            Ok(found) if found == self.id => DatabaseError::Write { path, source },
+            _ => DatabaseError::Gone { path },
+        }
+    }
+
+    /// Has everything in the one file, and that on the disk.
+    fn settle(self) -> Result<Settled, Error> {
+        let Self { connection, path, swap, keeps_wal, lock, .. } = self;
+        let whole = checkpoint(&connection);
+        // Others that have it open keep it in WAL mode: then they, or who opens it next, end that.
+        if !keeps_wal {
+            let _ = connection.pragma_update_and_check(None, "journal_mode", "delete", |_| Ok(()));
+        }
+        drop(connection);
+        match whole {
+            // Whoever reads it finds the rest in the log, and whoever closes it last puts it into the file.
+            Err(cause) if swap.is_none() && cause.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {}
+            whole => whole.map_err(|source| DatabaseError::Write { path: path.clone(), source })?,
+        }
+        sync(&path)?;
+        sync_name(&path);
+        Ok(Settled { path, swap, _lock: lock })
+    }
+}
+
+/// A database that is whole and closed.
+struct Settled {
+    path: PathBuf,
+    swap: Option<PathBuf>,
+    _lock: Lock,
+}
+
+impl Output for Sqlite {
+    fn add(&mut self, record: &Record) {
+        self.added += 1;
+        if self.failure.is_none()
+            && self.state == State::Open
+            && let Err(cause) = self.insert(record)
+        {
+            self.failure = Some(cause);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.added >= BATCH || self.failure.is_some()
+    }
+
+    fn write(&mut self) -> Wrote {
+        let added = std::mem::take(&mut self.added);
+        if self.state == State::Failed {
+            return Wrote { whole: 0, outcome: Ok(()) };
+        }
+        let committed = self.commit();
+        if committed.is_err() {
+            self.state = State::Failed;
+            // It may have been rolled back already.
+            if !self.connection.is_autocommit() {
+                let _ = self.connection.execute_batch("ROLLBACK");
+            }
+        }
+        Wrote { whole: if committed.is_ok() { added } else { 0 }, outcome: committed.map_err(Error::from) }
+    }
+
+    fn is_closed(&self) -> bool {
+        false
+    }
+
+    fn end(&mut self) -> bool {
+        false
+    }
+
+    fn finish(self: Box<Self>, complete: bool) -> Result<Finished, Error> {
+        let has_failed = self.state == State::Failed;
+        let complete = complete && !has_failed;
+        if complete && self.retries {
+            self.drop_failed().map_err(|source| self.failed(source))?;
+        }
+        let partial = || self.swap.is_some().then(|| self.path.clone());
+        let unfinished = Finished { partial: partial().into_iter().collect() };
+        match self.settle() {
+            // Why it ends is known, and what is there is whole: the next run does what could not be done.
+            Err(_) if has_failed => Ok(unfinished),
+            Err(error) => Err(error),
+            Ok(Settled { path, swap: Some(target), _lock }) if complete => swap(&path, &target).map(|()| Finished::default()),
+            Ok(_) => Ok(unfinished),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
