@@ -40,6 +40,7 @@ mod retry;
 mod robots;
 mod secrets;
 mod seeds;
+mod sqlite;
 mod talk;
 mod tls;
 mod waits;

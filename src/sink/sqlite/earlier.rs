@@ -9,12 +9,13 @@ use crate::model::Record;
 const FAILED: &str = "CREATE TEMP TABLE failed (url TEXT NOT NULL, nth INTEGER NOT NULL, at INTEGER PRIMARY KEY) STRICT";
 
 impl Sqlite {
-    /// Tells every record's index and URL, and whether it failed.
+    /// Tells every record's index and URL, and whether it failed, in the order in which they were written.
     ///
     /// # Errors
     /// The database cannot be read to its end.
     pub(in crate::sink) fn each(&self, told: &mut dyn FnMut(u64, &str, bool)) -> Result<(), DatabaseError> {
-        let sql = format!("SELECT \"index\", \"url\", \"error\" IS NOT NULL FROM {}", self.schema.quoted_table());
+        let sql =
+            format!("SELECT \"index\", \"url\", \"error\" IS NOT NULL FROM {} ORDER BY _rowid_", self.schema.quoted_table());
         let mut read = |connection: &Connection| {
             let mut select = connection.prepare(&sql)?;
             let mut rows = select.query([])?;
@@ -26,38 +27,38 @@ impl Sqlite {
         read(&self.connection).map_err(|cause| self.unreadable(cause))
     }
 
-    /// Removes the records that are not to be kept, all at once, and says how many those were. Where a URL has one row its record
-    /// is replaced by the next one anyway, and stays until then.
+    /// Removes the records that are not to be kept, by their places in the order of [`each`](Self::each): all at once. Where a URL
+    /// has one row its record is replaced by the next one anyway, and stays until then.
     ///
     /// # Errors
     /// The database cannot be read or written. Then all of them are there still.
     #[cfg_attr(not(test), expect(dead_code, reason = "for resuming several outputs"))]
-    pub(in crate::sink) fn retain(&mut self, is_kept: &mut dyn FnMut(u64, &str) -> bool) -> Result<usize, DatabaseError> {
+    pub(in crate::sink) fn retain(&mut self, is_kept: &mut dyn FnMut(u64) -> bool) -> Result<(), DatabaseError> {
         if self.schema.upsert {
-            return Ok(0);
+            return Ok(());
         }
         let table = self.schema.quoted_table();
-        let mut drop = |connection: &mut Connection| {
+        let mut retain = |connection: &mut Connection| {
             let transaction = connection.transaction()?;
             transaction.execute_batch("CREATE TEMP TABLE dropped (at INTEGER PRIMARY KEY) STRICT")?;
             {
-                let mut select = transaction.prepare(&format!("SELECT _rowid_, \"index\", \"url\" FROM {table}"))?;
-                let mut rows = select.query([])?;
+                let mut select = transaction.prepare(&format!("SELECT _rowid_ FROM {table} ORDER BY _rowid_"))?;
                 let mut insert = transaction.prepare("INSERT INTO temp.dropped VALUES (?1)")?;
-                while let Some(row) = rows.next()? {
-                    if !is_kept(index(row.get(1)?), row.get_ref(2)?.as_str()?) {
+                let mut rows = select.query([])?;
+                for place in 0.. {
+                    let Some(row) = rows.next()? else { break };
+                    if !is_kept(place) {
                         insert.execute([row.get::<_, i64>(0)?])?;
                     }
                 }
             }
-            let dropped =
-                transaction.execute(&format!("DELETE FROM {table} WHERE _rowid_ IN (SELECT at FROM temp.dropped)"), [])?;
-            transaction.execute_batch("DROP TABLE temp.dropped")?;
-            transaction.commit()?;
-            Ok(dropped)
+            transaction.execute_batch(&format!(
+                "DELETE FROM {table} WHERE _rowid_ IN (SELECT at FROM temp.dropped); DROP TABLE temp.dropped"
+            ))?;
+            transaction.commit()
         };
-        let dropped = drop(&mut self.connection);
-        dropped.map_err(|cause| self.unreadable(cause))
+        let retained = retain(&mut self.connection);
+        retained.map_err(|cause| self.unreadable(cause))
     }
 
     /// Marks the records that failed as to be replaced by those of this run.

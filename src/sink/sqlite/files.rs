@@ -93,6 +93,8 @@ fn make_whole(path: &Path) -> rusqlite::Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let whole = Connection::open_with_flags(path, flags).and_then(|connection| {
         connection.busy_timeout(WAIT)?;
+        // Alone with it for a moment: nobody is in the middle of a change, and one that was cut short is taken back.
+        connection.execute_batch("BEGIN EXCLUSIVE; SELECT count(*) FROM main.sqlite_schema; ROLLBACK")?;
         checkpoint(&connection)
     });
     match whole {

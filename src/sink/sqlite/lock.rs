@@ -5,6 +5,7 @@
 //! the same reason nothing in this folder opens the database's own file while a connection to it stands.
 
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::files::with_suffix;
@@ -33,6 +34,10 @@ impl Lock {
             Error::NoDirectory { directory, .. } => Error::NoDirectory { path: database, directory },
             other => other,
         })?;
+        // It is removed at the end, so it must be one of ours: those are empty.
+        if file.metadata().is_ok_and(|file| file.len() > 0) {
+            return Err(Error::open(&path, io::Error::other("something that is no lock is in the way")));
+        }
         Ok(Self { path, file })
     }
 }

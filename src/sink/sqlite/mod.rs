@@ -31,8 +31,12 @@ use crate::model::{Columns, Earlier, Record};
 /// How long other programs' locks are waited for.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// A transaction is committed when it has so many rows, or when no record is waiting.
-const BATCH: usize = 1000;
+/// The same at the end, where everything is written.
+const LAST_WAIT: Duration = Duration::from_millis(500);
+
+/// A transaction is committed when it has so many rows, or so many bytes of text, or when no record is waiting.
+const ROWS: usize = 1000;
+const BYTES: usize = 1 << 20;
 
 /// What outputs that are databases have of their own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,20 +68,19 @@ pub(super) struct Sqlite {
     keeps_wal: bool,
     /// Records replace those of failed targets.
     retries: bool,
-    /// How many records are in the open transaction.
-    added: usize,
-    state: State,
-    /// What went wrong since the last write.
-    failure: Option<rusqlite::Error>,
+    batch: Batch,
+    /// A write failed, and what it should have written was rolled back: nothing is written any more.
+    has_failed: bool,
     lock: Lock,
 }
 
-/// What may still be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    Open,
-    /// Nothing: a write failed, and what it should have written was rolled back.
-    Failed,
+/// What is in the open transaction.
+#[derive(Default)]
+struct Batch {
+    rows: usize,
+    bytes: usize,
+    /// Why it cannot be committed.
+    failure: Option<rusqlite::Error>,
 }
 
 impl Sqlite {
@@ -131,7 +134,7 @@ impl Sqlite {
         }
     }
 
-    fn insert(&self, record: &Record) -> rusqlite::Result<()> {
+    fn insert(&self, record: &Record) -> rusqlite::Result<usize> {
         if self.connection.is_autocommit() {
             self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         }
@@ -139,37 +142,36 @@ impl Sqlite {
             self.make_way(record)?;
         }
         let mut insert = self.connection.prepare_cached(&self.insert)?;
-        row::bind(&self.schema, &mut insert, record)?;
-        insert.raw_execute().map(drop)
+        let bytes = row::bind(&self.schema, &mut insert, record)?;
+        insert.raw_execute().map(|_| bytes)
     }
 
-    fn commit(&mut self) -> Result<(), DatabaseError> {
-        let path = || self.path.clone();
-        let committed = match self.failure.take() {
+    fn commit(&mut self, failure: Option<rusqlite::Error>) -> Result<(), DatabaseError> {
+        let committed = match failure {
             Some(cause) => Err(cause),
             None if self.connection.is_autocommit() => Ok(()),
             None => self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]).map(drop)),
         };
         committed.map_err(|source| self.failed(source))?;
         // SQLite would go on writing into a file that nobody can find.
-        if FileId::of(&self.path).is_ok_and(|found| found == self.id) {
-            Ok(())
-        } else {
-            Err(DatabaseError::Gone { path: path() })
-        }
+        if self.is_there() { Ok(()) } else { Err(DatabaseError::Gone { path: self.path.clone() }) }
     }
 
     fn failed(&self, source: rusqlite::Error) -> DatabaseError {
         let path = self.path.clone();
-        match FileId::of(&path) {
-            Ok(found) if found == self.id => DatabaseError::Write { path, source },
-            _ => DatabaseError::Gone { path },
-        }
+        if self.is_there() { DatabaseError::Write { path, source } } else { DatabaseError::Gone { path } }
+    }
+
+    /// Whether the file is still the one under its name.
+    fn is_there(&self) -> bool {
+        FileId::of(&self.path).is_ok_and(|found| found == self.id)
     }
 
     /// Has everything in the one file, and that on the disk.
     fn settle(self) -> Result<Settled, Error> {
         let Self { connection, path, swap, keeps_wal, lock, .. } = self;
+        // A reader in the middle of something is worth a long wait only where the file is to be moved.
+        let _ = connection.busy_timeout(if swap.is_some() { WAIT } else { LAST_WAIT });
         let whole = checkpoint(&connection);
         // Others that have it open keep it in WAL mode: then they, or who opens it next, end that.
         if !keeps_wal {
@@ -196,33 +198,32 @@ struct Settled {
 
 impl Output for Sqlite {
     fn add(&mut self, record: &Record) {
-        self.added += 1;
-        if self.failure.is_none()
-            && self.state == State::Open
-            && let Err(cause) = self.insert(record)
-        {
-            self.failure = Some(cause);
+        self.batch.rows += 1;
+        if self.batch.failure.is_none() && !self.has_failed {
+            match self.insert(record) {
+                Ok(bytes) => self.batch.bytes += bytes,
+                Err(cause) => self.batch.failure = Some(cause),
+            }
         }
     }
 
     fn is_full(&self) -> bool {
-        self.added >= BATCH || self.failure.is_some()
+        let Batch { rows, bytes, failure } = &self.batch;
+        *rows >= ROWS || *bytes >= BYTES || failure.is_some()
     }
 
     fn write(&mut self) -> Wrote {
-        let added = std::mem::take(&mut self.added);
-        if self.state == State::Failed {
+        let Batch { rows, failure, .. } = std::mem::take(&mut self.batch);
+        if self.has_failed {
             return Wrote { whole: 0, outcome: Ok(()) };
         }
-        let committed = self.commit();
-        if committed.is_err() {
-            self.state = State::Failed;
-            // It may have been rolled back already.
-            if !self.connection.is_autocommit() {
-                let _ = self.connection.execute_batch("ROLLBACK");
-            }
+        let committed = self.commit(failure);
+        self.has_failed = committed.is_err();
+        // It may have been rolled back already.
+        if self.has_failed && !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
         }
-        Wrote { whole: if committed.is_ok() { added } else { 0 }, outcome: committed.map_err(Error::from) }
+        Wrote { whole: if self.has_failed { 0 } else { rows }, outcome: committed.map_err(Error::from) }
     }
 
     fn is_closed(&self) -> bool {
@@ -234,7 +235,7 @@ impl Output for Sqlite {
     }
 
     fn finish(self: Box<Self>, complete: bool) -> Result<Finished, Error> {
-        let has_failed = self.state == State::Failed;
+        let has_failed = self.has_failed;
         let complete = complete && !has_failed;
         if complete && self.retries {
             self.drop_failed().map_err(|source| self.failed(source))?;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, ffi
 use super::files::{FileId, has_bytes, remove, remove_beside, with_suffix};
 use super::lock::Lock;
 use super::schema::Schema;
-use super::{DatabaseError, Sqlite, State, WAIT};
+use super::{Batch, DatabaseError, Sqlite, WAIT};
 use crate::sink::file::{follow, is_stdout, open_old, partial_of, take_after};
 use crate::sink::lock::ensure_free;
 use crate::sink::{Error, Existing};
@@ -39,10 +39,10 @@ pub(super) fn open(path: &Path, existing: Existing, schema: Schema) -> Result<Sq
     if fs::symlink_metadata(&file).is_ok_and(|found| is_beside && !found.is_file()) {
         return Err(Error::open(&file, io::Error::other("something that is no file is in the way")));
     }
+    let old = if is_beside { open_old(&target)? } else { None };
     if existing == Existing::Overwrite {
         remove(&file).map_err(|cause| Error::open(&file, cause))?;
     }
-    let old = if is_beside { open_old(&target)? } else { None };
     let is_new = make(&file, old.as_ref(), existing)?;
     // Before there is a connection: see the head of the lock.
     drop(old);
@@ -54,9 +54,9 @@ pub(super) fn open(path: &Path, existing: Existing, schema: Schema) -> Result<Sq
     let id = FileId::of(&file).map_err(|cause| Error::open(&file, cause))?;
     let swap = is_beside.then_some(target);
     let insert = schema.insert();
-    let (added, state, failure) = (0, State::Open, None);
+    let batch = Batch::default();
     let mut opened =
-        Sqlite { connection, insert, schema, path: file, id, swap, keeps_wal, retries: false, added, state, failure, lock };
+        Sqlite { connection, insert, schema, path: file, id, swap, keeps_wal, retries: false, batch, has_failed: false, lock };
     if existing == Existing::RetryFailed {
         opened.list_failed()?;
     }
@@ -192,7 +192,8 @@ fn is_wal(connection: &Connection) -> rusqlite::Result<bool> {
 
 /// Whether the database has other tables too, and so may be somebody else's.
 fn is_shared(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
-    let sql = "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name <> ?1 COLLATE NOCASE";
+    let sql =
+        "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name <> ?1 COLLATE NOCASE AND name NOT GLOB 'sqlite_*'";
     connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).map(|others| others > 0)
 }
 

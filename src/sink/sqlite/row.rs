@@ -14,9 +14,9 @@ use super::schema::Schema;
 use crate::model::{ErrorKind, Record, Timestamp};
 use crate::sink::escape::write_json;
 
-/// Binds a record to the statement that inserts it.
-pub(super) fn bind(schema: &Schema, insert: &mut Statement<'_>, record: &Record) -> rusqlite::Result<()> {
-    let mut row = Row { insert, at: 0 };
+/// Binds a record to the statement that inserts it. Answers how many bytes of text it has.
+pub(super) fn bind(schema: &Schema, insert: &mut Statement<'_>, record: &Record) -> rusqlite::Result<usize> {
+    let mut row = Row { insert, at: 0, bytes: 0 };
     row.integer(Some(record.index))?;
     row.text(Some(&record.url))?;
     row.text(record.final_url.as_deref())?;
@@ -46,18 +46,24 @@ pub(super) fn bind(schema: &Schema, insert: &mut Statement<'_>, record: &Record)
         row.text(Some(&seen))?;
     }
     debug_assert_eq!(row.at, schema.width());
-    Ok(())
+    Ok(row.bytes)
 }
 
 /// One row in the making.
 struct Row<'a, 'c> {
     insert: &'a mut Statement<'c>,
     at: usize,
+    bytes: usize,
 }
 
 impl Row<'_, '_> {
     fn bind(&mut self, value: ToSqlOutput<'_>) -> rusqlite::Result<()> {
         self.at += 1;
+        self.bytes += match &value {
+            ToSqlOutput::Borrowed(ValueRef::Text(text)) => text.len(),
+            ToSqlOutput::Owned(Owned::Text(text)) => text.len(),
+            _ => 0,
+        };
         self.insert.raw_bind_parameter(self.at, value)
     }
 

@@ -150,6 +150,37 @@ fn the_log_of_the_old_database_is_not_applied_to_the_new_one() {
 }
 
 #[test]
+fn the_change_that_was_cut_short_in_the_old_database_is_taken_back_before_the_swap() {
+    let (folder, path) = folder();
+    let other = folder.path().join("other.db");
+    let old = Connection::open(&other).unwrap();
+    let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT hex(zeroblob(500)) FROM n";
+    old.execute_batch(&format!("CREATE TABLE t (x); INSERT INTO t {rows}; PRAGMA cache_size=2; BEGIN; UPDATE t SET x = 1"))
+        .unwrap();
+    for suffix in ["", "-journal"] {
+        fs::copy(with_suffix(&other, suffix), with_suffix(&path, suffix)).unwrap();
+    }
+    let partial = folder.path().join("out.db.partial");
+    write(&partial, Existing::Refuse, &[full()]).unwrap();
+    // The swap stops short of its last step, where a kill might have come.
+    fs::remove_file(&partial).unwrap();
+    files::swap(&partial, &path).unwrap_err();
+    assert!(!with_suffix(&path, "-journal").exists());
+    assert_eq!(texts(&path, "SELECT count(*) FROM t WHERE x <> 1"), ["500"]);
+    assert_eq!(texts(&path, "PRAGMA integrity_check"), ["ok"]);
+}
+
+#[test]
+fn what_is_no_lock_is_not_removed() {
+    let (folder, path) = folder();
+    fs::write(with_suffix(&path, "-lock"), "precious").unwrap();
+    let error = refusal(&path, Existing::Refuse);
+    assert!(error.to_string().contains("out.db-lock"), "{error}");
+    assert_eq!(fs::read_to_string(with_suffix(&path, "-lock")).unwrap(), "precious");
+    assert_eq!(names(&folder), ["out.db-lock"]);
+}
+
+#[test]
 fn an_old_database_that_is_being_read_is_not_torn_from_its_log() {
     let (folder, path) = folder();
     let reader = Connection::open(&path).unwrap();

@@ -65,7 +65,7 @@ fn the_rows_of_another_program_that_was_killed_stay_in_its_log() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn damage_is_refused_or_harmless_and_never_a_panic(
@@ -98,7 +98,7 @@ proptest! {
 fn a_full_disk_ends_the_run_with_the_batches_before_it_and_the_next_run_goes_on() {
     let records = many(100);
     let mut failures = 0;
-    for pages in 8.. {
+    for pages in (8..).step_by(3) {
         let (folder, path) = folder();
         let mut output = database(&path, Existing::Resume);
         let full: String = format!("PRAGMA max_page_count={pages}");
@@ -132,7 +132,7 @@ fn a_full_disk_ends_the_run_with_the_batches_before_it_and_the_next_run_goes_on(
         assert_eq!(count(&path), records.len());
         failures += 1;
     }
-    assert!(failures > 10, "{failures}");
+    assert!(failures > 5, "{failures}");
 }
 
 #[test]

@@ -49,8 +49,9 @@ fn records_that_other_outputs_lack_are_removed() {
     let records: Vec<_> = (1..=9).map(|index| of(index, &format!("http://h/{}", index % 3), index != 5)).collect();
     write(&path, Existing::Refuse, &records).unwrap();
     let mut database = database(&path, Existing::Resume);
-    assert_eq!(database.retain(&mut |index, url| index % 2 == 0 && url != "http://h/1").unwrap(), 6);
-    assert_eq!(database.retain(&mut |_, _| true).unwrap(), 0);
+    // Places, from 0: of the indexes 2, 6 and 8.
+    database.retain(&mut |place| matches!(place, 1 | 5 | 7)).unwrap();
+    database.retain(&mut |_| true).unwrap();
     Box::new(database).finish(true).unwrap();
     assert_eq!(
         all(&path),

@@ -139,16 +139,22 @@ fn what_is_written_is_read_at_once_by_another_connection() {
 fn a_batch_is_one_transaction_and_seen_when_it_is_written() {
     let (_folder, path) = folder();
     let mut output = database(&path, Existing::Refuse);
-    let most = i64::try_from(BATCH).unwrap();
+    let most = i64::try_from(ROWS).unwrap();
     for index in 1..=most {
         assert!(!output.is_full());
         output.add(&with_title(index.unsigned_abs(), "x"));
         assert_eq!(count(&path), 0);
     }
     assert!(output.is_full());
-    assert_eq!(output.write().whole, BATCH);
-    assert_eq!(count(&path), BATCH);
+    assert_eq!(output.write().whole, ROWS);
+    assert_eq!(count(&path), ROWS);
     assert!(!output.is_full() && !output.end());
+    let half = with_title(1, &"x".repeat(BYTES / 2));
+    output.add(&half);
+    assert!(!output.is_full());
+    output.add(&half);
+    assert!(output.is_full(), "so that long ones do not take the memory of a thousand");
+    assert_eq!(output.write().whole, 2);
     Box::new(output).finish(true).unwrap();
 }
 
