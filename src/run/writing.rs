@@ -76,9 +76,8 @@ pub(super) fn start_sink<O: Observe>(
         // From here on the crawl's sends fail, and it ends.
         drop(records);
         let complete = written.is_ok() && told_complete.blocking_recv().unwrap_or(false);
-        let finished = writer.finish(complete);
-        let partial = finished.as_ref().map(|finished| finished.partial.clone()).unwrap_or_default();
-        let _ = tell_ended.send(Written { outcome: written.and_then(|end| finished.map(|_| end)), partial });
+        let (finished, ended) = writer.end(complete);
+        let _ = tell_ended.send(Written { outcome: written.and_then(|end| ended.map(|()| end)), partial: finished.partial });
     };
     start_thread("sink", write)?;
     Ok(Sink { opened, complete, ended, tally })

@@ -15,6 +15,14 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Two outputs are one file, or one would be written where the other is until it is complete.
+    #[error("{one} {}: each output needs a place of its own", if one == other { "is given twice".to_owned() } else { format!("and {other} would be written to the same file") })]
+    Same {
+        /// What one of them is called.
+        one: String,
+        /// What the other is called.
+        other: String,
+    },
     /// The file's extension names a format that is not written.
     #[error("{} would not be what its name says: the formats are {}, or -f names one of {}", .path.display(), known_extensions(), known_names())]
     ForeignExtension {
@@ -38,8 +46,20 @@ pub enum Error {
         ours: String,
     },
     /// The file to append to is no JSON array.
-    #[error("cannot append to {}: it is no complete JSON array", .path.display())]
+    #[error("cannot append to {}: it is no complete JSON array (--resume goes on with one that was cut short)", .path.display())]
     NoArray {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file to append to holds something else than lines of JSON.
+    #[error("cannot append to {}: it does not begin with a JSON object", .path.display())]
+    NoLines {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The last record of the file to append to is not whole.
+    #[error("cannot append to {}: its last record was cut short, or lacks its line end (--resume drops it and goes on from there)", .path.display())]
+    Torn {
         /// The file.
         path: PathBuf,
     },
@@ -78,6 +98,51 @@ pub enum Error {
         /// The operating system's cause.
         source: io::Error,
     },
+    /// A write to a file failed, which can be gone on with.
+    #[error("cannot write {} ({}; {}--resume goes on from there)", .path.display(), if *.is_torn { "its last record is cut short" } else { "what it has stays" }, once_there_is_room(source))]
+    Stuck {
+        /// The file.
+        path: PathBuf,
+        /// It could not be cut back to its last whole record.
+        is_torn: bool,
+        /// The operating system's cause.
+        source: io::Error,
+    },
+    /// The disk does not confirm what was written.
+    #[error("cannot sync {place}: what was written since the last sync may be lost in a power cut")]
+    Sync {
+        /// The file, or "standard output".
+        place: String,
+        /// The operating system's cause.
+        source: io::Error,
+    },
+    /// The file has lost its name while it was written.
+    #[error("{} was {}", .path.display(), if *.is_deleted { "deleted while the run went on, and its records with it: they have to be fetched again" } else { "moved or replaced while the run went on: its records are in the file that had the name" })]
+    Gone {
+        /// The name.
+        path: PathBuf,
+        /// The file has no other name.
+        is_deleted: bool,
+    },
+    /// There is no output that a disk could confirm.
+    #[error("--fsync has nothing to do: no output is a file (a pipe or a device has no disk behind it)")]
+    NoFile,
+    /// The name that a complete file was to take belongs to another file by now.
+    #[error("{} was made or replaced by somebody else while the run went on, and is left as it is: this run's records are in {}", .target.display(), .partial.display())]
+    Replaced {
+        /// The new file.
+        partial: PathBuf,
+        /// The name it should have had.
+        target: PathBuf,
+    },
+    /// The complete new file has taken the old one's place, but a power cut may bring the old one back.
+    #[error("{} is complete, but the disk does not confirm its name: a power cut may bring the old file back", .target.display())]
+    SyncName {
+        /// The name.
+        target: PathBuf,
+        /// The operating system's cause.
+        source: io::Error,
+    },
     /// The complete new file could not take the old one's place; both are still there.
     #[error("cannot put {} in the place of {}", .partial.display(), .target.display())]
     Swap {
@@ -96,12 +161,25 @@ impl Error {
     pub const fn is_usage(&self) -> bool {
         match self {
             Self::Exists { .. }
+            | Self::Same { .. }
             | Self::ForeignExtension { .. }
             | Self::Clash { .. }
             | Self::Columns { .. }
+            | Self::NoFile
+            | Self::NoLines { .. }
+            | Self::Torn { .. }
             | Self::NoArray { .. } => true,
             Self::Database(error) => error.is_usage(),
-            Self::Open { .. } | Self::NoDirectory { .. } | Self::Busy { .. } | Self::Write { .. } | Self::Swap { .. } => false,
+            Self::Open { .. }
+            | Self::NoDirectory { .. }
+            | Self::Busy { .. }
+            | Self::Write { .. }
+            | Self::Stuck { .. }
+            | Self::Sync { .. }
+            | Self::Gone { .. }
+            | Self::Replaced { .. }
+            | Self::SyncName { .. }
+            | Self::Swap { .. } => false,
         }
     }
 
@@ -116,6 +194,14 @@ impl Error {
             }
             _ => Self::Open { path, source: cause },
         }
+    }
+}
+
+/// What has to happen first.
+fn once_there_is_room(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => "once there is room, ",
+        _ => "",
     }
 }
 

@@ -1,12 +1,12 @@
 //! Opening the output file: what may be there already, and what becomes of it.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
-use super::lock::{ensure_free, open_locked};
+use super::claims::beside;
+use super::lock::{self, ensure_free, open_locked};
 use super::place::{Opened, Swap};
 use super::{Error, Existing};
 
@@ -52,7 +52,10 @@ pub(super) fn open(path: &Path, existing: Existing) -> Result<Opened, Error> {
             return Err(Error::open(path, io::Error::other("it cannot be gone on with yet")));
         }
     };
-    let file = open_locked(&options, path)?;
+    let file = open_locked(&options, path).map_err(|error| match error {
+        Error::Exists { path } => lock::existing(&path),
+        error => error,
+    })?;
     // A run that overwrites would put its file in the place of this one.
     ensure_free(&partial_of(&follow(path))).inspect_err(|_| {
         if found.is_none() {
@@ -78,7 +81,7 @@ fn open_beside(path: &Path) -> Result<Opened, Error> {
 }
 
 /// Opens the file that is to be replaced, for its lock and to learn that we may write it.
-pub(super) fn open_old(target: &Path) -> Result<Option<File>, Error> {
+fn open_old(target: &Path) -> Result<Option<File>, Error> {
     if fs::metadata(target).is_err() {
         return Ok(None);
     }
@@ -103,9 +106,7 @@ fn remove_empty(file: &File, path: &Path) {
 
 /// `out.csv.partial` beside `out.csv`.
 pub(super) fn partial_of(target: &Path) -> PathBuf {
-    let mut name = OsString::from(target.file_name().unwrap_or_default());
-    name.push(".partial");
-    target.with_file_name(name)
+    beside(target, ".partial")
 }
 
 /// The path at the end of symbolic links, also when no file is there.

@@ -45,7 +45,9 @@ impl Format for Json {
             None | Some(b'[' | b',') => return Err(no_array()),
             Some(_) => self.follows = true,
         }
-        Ok(keep)
+        // A record that was cut short may end with a bracket of its own, but not in a line of its own as our arrays do.
+        let is_ours = head[gap..].starts_with(b"[\n{\"index\":") && tail.ends_with(b"}\n]\n");
+        if is_ours || tail::is_json(file, 0).map_err(|cause| Error::open(path, cause))? { Ok(keep) } else { Err(no_array()) }
     }
 }
 
@@ -91,7 +93,21 @@ mod tests {
 
     #[test]
     fn what_is_no_array_is_left_alone() {
-        for old in ["{}", "[", "]", "[1", "[1,]", "x]", "{\"a\":1}\n{\"a\":[]}\n", "1", " \n", "x[]", "]]"] {
+        for old in [
+            "{}",
+            "[",
+            "]",
+            "[1",
+            "[1,]",
+            "x]",
+            "{\"a\":1}\n{\"a\":[]}\n",
+            "1",
+            " \n",
+            "x[]",
+            "]]",
+            "[[1]",
+            "[\n{\"index\":1,\"data\":{\"a\":[1]",
+        ] {
             let error = appended("json", old, &[with_title(1, "x")]).unwrap_err();
             assert!(matches!(error, Error::NoArray { .. }) && error.is_usage(), "{old}: {error}");
         }

@@ -21,7 +21,12 @@ impl Format for JsonLines {
     fn end(&mut self, _: &mut Vec<u8>) {}
 
     fn reopen(&mut self, path: &Path, file: &mut File, out: &mut Vec<u8>) -> Result<u64, Error> {
-        tail::end_line(path, file, out)
+        let head = tail::first(file).map_err(|cause| Error::open(path, cause))?;
+        match head.trim_ascii_start().first() {
+            // Empty lines are as good as none.
+            None | Some(b'{') => tail::end_line(path, file, out),
+            Some(_) => Err(Error::NoLines { path: path.to_owned() }),
+        }
     }
 }
 
@@ -30,7 +35,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use crate::sink::samples::{failed, full, with_title, written};
+    use crate::sink::Error;
+    use crate::sink::samples::{appended, failed, full, with_title, written};
 
     #[test]
     fn a_record_is_one_object_with_every_key_in_order() {
@@ -47,6 +53,17 @@ mod tests {
                 "\n",
             )
         );
+    }
+
+    #[test]
+    fn what_is_no_json_lines_is_left_alone() {
+        for old in ["hello\n", "[\n{}\n]\n", "\"x\"\n", "index,url\n", "x{}\n"] {
+            let error = appended("jsonl", old, &[full()]).unwrap_err();
+            assert!(matches!(error, Error::NoLines { .. }) && error.is_usage(), "{old}: {error}");
+        }
+        for old in ["\n", "{}\n\n", "{\"other\": 1}\n"] {
+            assert_eq!(appended("jsonl", old, &[full()]).unwrap(), old.to_owned() + &written("jsonl", &[full()]));
+        }
     }
 
     proptest! {

@@ -1,10 +1,23 @@
 //! One output, one run: advisory locks that say so, and that end with the process however it ends.
+//!
+//! Who only looks whether a file is free holds its lock for a moment, so a lock that is taken is asked for again for a while. Nobody
+//! waits without end, so no order of locks can make two runs wait for each other; and of two that meet half-way one wins, because
+//! who holds the file itself is more patient than who holds the one beside it.
 
 use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::Error;
+
+/// How long a lock is asked for.
+const MOMENT: Duration = Duration::from_millis(200);
+/// The same for who holds the file itself.
+const LONGER: Duration = Duration::from_millis(600);
+/// How often.
+const NAP: Duration = Duration::from_millis(2);
 
 /// Opens a file and locks it for as long as it is open.
 ///
@@ -13,7 +26,7 @@ use super::Error;
 pub(super) fn open_locked(options: &OpenOptions, path: &Path) -> Result<File, Error> {
     loop {
         let file = options.open(path).map_err(|cause| Error::open(path, cause))?;
-        lock(&file, path)?;
+        lock(&file, path, MOMENT)?;
         // Between the two, a run that ended may have swapped another file in under this name: that one is meant.
         let (held, meant) = (file.metadata(), fs::metadata(path));
         if held.is_ok_and(|held| meant.is_ok_and(|meant| same_file(&held, &meant))) {
@@ -28,22 +41,46 @@ pub(super) fn open_locked(options: &OpenOptions, path: &Path) -> Result<File, Er
 /// Another run does.
 pub(super) fn ensure_free(path: &Path) -> Result<(), Error> {
     match File::open(path) {
-        Ok(file) => lock(&file, path),
+        Ok(file) => lock(&file, path, LONGER),
         Err(_) => Ok(()),
     }
 }
 
+/// Why a file that exists cannot be made: another run is writing it, or it is simply there.
+pub(super) fn existing(path: &Path) -> Error {
+    let until = Instant::now() + MOMENT;
+    loop {
+        let Ok(file) = File::open(path) else { break };
+        if let Err(error @ Error::Busy { .. }) = lock(&file, path, Duration::ZERO) {
+            return error;
+        }
+        // Who has just made it may not have come to lock it yet.
+        if file.metadata().is_ok_and(|file| file.len() > 0) || Instant::now() >= until {
+            break;
+        }
+        drop(file);
+        thread::park_timeout(NAP);
+    }
+    Error::Exists { path: path.to_owned() }
+}
+
 /// Locks an open file. A file system without locks is no reason to write nothing.
-fn lock(file: &File, path: &Path) -> Result<(), Error> {
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => Err(Error::Busy { path: path.to_owned(), holder: holder(file) }),
-        Err(TryLockError::Error(cause)) if cause.kind() != std::io::ErrorKind::Unsupported => Err(Error::open(path, cause)),
-        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+fn lock(file: &File, path: &Path, patience: Duration) -> Result<(), Error> {
+    let until = Instant::now() + patience;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < until => thread::park_timeout(NAP),
+            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: path.to_owned(), holder: holder(file) }),
+            Err(TryLockError::Error(cause)) if cause.kind() != std::io::ErrorKind::Unsupported => {
+                return Err(Error::open(path, cause));
+            }
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(()),
+        }
     }
 }
 
 /// Whether two looks at a file saw the same one.
-fn same_file(one: &Metadata, other: &Metadata) -> bool {
+pub(super) fn same_file(one: &Metadata, other: &Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 

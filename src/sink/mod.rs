@@ -6,14 +6,17 @@
 //!
 //! A format of bytes is a file of this folder with a [`Format`] in it, and an entry of [`FORMATS`]; a database is one too.
 
+mod claims;
 mod error;
 mod escape;
+mod every;
 mod file;
 mod json;
 mod jsonl;
 mod lock;
 mod output;
 mod place;
+mod receive;
 #[cfg(test)]
 mod samples;
 mod sqlite;
@@ -28,10 +31,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 pub use error::Error;
+pub use every::{Every, EveryError};
 pub use sqlite::{Database, DatabaseError};
 pub use writer::{End, Finished, Writer};
 
 use crate::model::{Columns, Earlier, Record};
+use claims::Claim;
 use output::Output;
 use place::{Lent, Opened, Sink};
 use sqlite::Sqlite;
@@ -46,6 +51,8 @@ pub struct Settings {
     pub existing: Existing,
     /// Tables: cells that a spreadsheet would run as a formula (`=`, `+`, `-`, `@`, tab or CR first) begin with a `'`.
     pub csv_safe: bool,
+    /// When the disk is asked to confirm what was written, besides at the end of the run; `None` leaves it to the system.
+    pub fsync: Option<Every>,
     /// Standard output is a terminal: nothing that would act on it is written there.
     pub terminal: bool,
     /// What outputs that are databases have of their own.
@@ -54,13 +61,25 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            outputs: vec![To::default()],
-            existing: Existing::default(),
-            csv_safe: false,
-            terminal: false,
-            database: Database::default(),
+        let existing = Existing::default();
+        let database = Database::default();
+        Self { outputs: vec![To::default()], existing, csv_safe: false, fsync: None, terminal: false, database }
+    }
+}
+
+impl Settings {
+    /// Checks what can be known before anything is opened. [`open`] does so too.
+    ///
+    /// # Errors
+    /// Two outputs are one file, or one would be written where the other is until it is complete; or [`fsync`](Self::fsync) asks
+    /// for what none of them has.
+    pub fn check(&self) -> Result<(), Error> {
+        let claims: Vec<_> = self.outputs.iter().filter_map(|to| Claim::of(&to.place)).collect();
+        claims::distinct(&claims)?;
+        if self.fsync.is_some() && !claims.iter().any(|claim| claim.is_file) {
+            return Err(Error::NoFile);
         }
+        Ok(())
     }
 }
 
@@ -103,6 +122,14 @@ pub enum Destination {
     File(PathBuf),
     /// Any writer; it needs no buffer of its own, and is flushed after each batch.
     Writer(Box<dyn Write + Send>),
+}
+
+impl Destination {
+    /// What a name on a command line means: `-` and the other names of standard output (`/dev/stdout`) are that, all else is a file.
+    #[must_use]
+    pub fn named(path: &Path) -> Self {
+        if path == Path::new("-") || file::is_stdout(path) { Self::Stdout } else { Self::File(path.to_owned()) }
+    }
 }
 
 impl fmt::Debug for Destination {
@@ -230,11 +257,17 @@ impl FormatEntry {
     /// An extension that promises something which none of the formats is, as `.xlsx` or `.gz`.
     pub fn for_file(path: &Path) -> Result<&'static Self, Error> {
         let Some(extension) = path.extension() else { return Ok(&FORMATS[0]) };
-        let is = |known: &&&str| extension.eq_ignore_ascii_case(known);
-        if FOREIGN.iter().any(|foreign| is(&foreign)) {
+        if FOREIGN.iter().any(|foreign| extension.eq_ignore_ascii_case(foreign)) {
             return Err(Error::ForeignExtension { path: path.to_owned() });
         }
-        Ok(FORMATS.iter().find(|format| format.extensions.iter().any(|known| is(&known))).unwrap_or(&FORMATS[0]))
+        Ok(Self::named_by(path).unwrap_or(&FORMATS[0]))
+    }
+
+    /// The format whose extension a file has, if it has one's.
+    #[must_use]
+    pub fn named_by(path: &Path) -> Option<&'static Self> {
+        let extension = path.extension()?;
+        FORMATS.iter().find(|format| format.extensions.iter().any(|known| extension.eq_ignore_ascii_case(known)))
     }
 }
 
@@ -261,8 +294,9 @@ const FOREIGN: &[&str] =
 /// # Ok::<(), sink::Error>(())
 /// ```
 pub fn open(settings: Settings, columns: &Columns) -> Result<Writer, Error> {
+    settings.check()?;
+    let Settings { outputs, existing, csv_safe, fsync, terminal, database } = settings;
     let mut earlier = Earlier::default();
-    let Settings { outputs, existing, csv_safe, terminal, database } = settings;
     let mut open = |to: To| -> Result<Box<dyn Output>, Error> {
         match to.entry()?.kind {
             Kind::Bytes(make) => {
@@ -275,8 +309,22 @@ pub fn open(settings: Settings, columns: &Columns) -> Result<Writer, Error> {
             }
         }
     };
-    let opened = outputs.into_iter().map(&mut open).collect::<Result<_, _>>()?;
-    Ok(Writer::new(opened, earlier))
+    let claims: Vec<_> = outputs.iter().map(|to| Claim::of(&to.place)).collect();
+    let mut opened: Vec<Box<dyn Output>> = Vec::new();
+    for to in outputs {
+        match open(to) {
+            Ok(output) => opened.push(output),
+            Err(error) => {
+                for (output, claim) in opened.into_iter().zip(claims) {
+                    if let Some(claim) = claim {
+                        output.abandon(&claim);
+                    }
+                }
+                return Err(error);
+            }
+        }
+    }
+    Writer::new(opened, earlier).synced(fsync)
 }
 
 fn open_bytes(

@@ -1,5 +1,8 @@
 //! What one output is to the writer, whatever it is made of: bytes or tables of a database.
 
+use std::path::PathBuf;
+
+use super::claims::Claim;
 use super::{Error, Finished};
 use crate::model::Record;
 
@@ -14,11 +17,27 @@ pub(super) trait Output: Send {
     /// Writes what was added: whatever becomes of this process, it is there.
     fn write(&mut self) -> Wrote;
 
+    /// Waits until the disk has what was written. A pipe or a device has none to wait for.
+    fn sync(&mut self) -> Result<(), Error>;
+
+    /// Looks whether the output is still where it is looked for: somebody may have deleted or moved it.
+    fn look(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Nobody reads this output any more (`| head`).
     fn is_closed(&self) -> bool;
 
+    /// The file that has the records until they are complete, where that is not the output itself.
+    fn partial(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// Adds what comes after the last record, and says whether anything waits to be written.
     fn end(&mut self) -> bool;
+
+    /// Gives up what was opened, because the run does not begin: a file that was not there before goes again.
+    fn abandon(self: Box<Self>, _claim: &Claim) {}
 
     /// Ends the output, so that it is valid, whole or not. `complete` says that every record of the run is in every output.
     fn finish(self: Box<Self>, complete: bool) -> Result<Finished, Error>;

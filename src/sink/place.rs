@@ -1,12 +1,16 @@
-//! Where the bytes go, and what can be done there: write, take back the end of what was written, close.
+//! Where the bytes go, and what can be done there: write, take back the end of what was written, have the disk confirm it, give the
+//! file its name.
 
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
+use super::lock::same_file;
 use super::{Error, Finished};
 
 /// A place for bytes.
@@ -23,11 +27,74 @@ pub(super) trait Sink: Send {
     /// The place cannot: what is written is written.
     fn take_back(&mut self, count: u64) -> io::Result<()>;
 
-    /// Ends the output. `complete` says that every record of the run is in it.
-    fn close(self: Box<Self>, complete: bool) -> Result<Finished, Error>;
+    /// Waits until the disk has what was written, and with `named` also what else is known of the file, and its name. Where there is no
+    /// disk behind the place there is nothing to wait for.
+    fn sync(&mut self, _named: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Looks whether the file still has its name.
+    ///
+    /// # Errors
+    /// Somebody has deleted, moved or replaced it: [`Error::Gone`].
+    fn look(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Gives the file the name that it takes once it is complete, if there is one.
+    fn rename(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Waits until the disk has the new name.
+    fn sync_name(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 
     /// The place's name in errors.
     fn name(&self) -> String;
+
+    /// The name that the place was opened by, if it has one in the file system.
+    fn path(&self) -> Option<&Path> {
+        None
+    }
+
+    /// The name that the file takes once it is complete.
+    fn swap(&self) -> Option<&Swap> {
+        None
+    }
+}
+
+/// Does a step again for as long as signals come in between.
+pub(super) fn uninterrupted<T>(mut step: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match step() {
+            Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Ends a place: what was written is on the disk, then the file has its name, then the disk has the name. `complete` says that every
+/// record of the run is in it; if not, a file that was to replace another keeps the name that it has.
+pub(super) fn close(sink: &mut dyn Sink, complete: bool) -> Result<Finished, Error> {
+    // Some file systems (network, quota) tell only now that a write failed.
+    uninterrupted(|| sink.sync(true)).map_err(|source| Error::Sync { place: sink.name(), source })?;
+    sink.look()?;
+    let (Some(swap), Some(partial)) = (sink.swap(), sink.path().map(Path::to_owned)) else { return Ok(Finished::default()) };
+    if !complete {
+        return Ok(Finished { partial: vec![partial] });
+    }
+    let target = swap.target.clone();
+    if swap.is_taken() {
+        return Err(Error::Replaced { partial, target });
+    }
+    match uninterrupted(|| sink.rename()) {
+        Ok(()) => {}
+        Err(source) => return Err(Error::Swap { partial, target, source }),
+    }
+    uninterrupted(|| sink.sync_name()).map_err(|source| Error::SyncName { target, source })?;
+    Ok(Finished::default())
 }
 
 /// A writer of the library's user.
@@ -44,10 +111,6 @@ impl Sink for Lent {
 
     fn take_back(&mut self, _: u64) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
-    }
-
-    fn close(self: Box<Self>, _: bool) -> Result<Finished, Error> {
-        Ok(Finished::default())
     }
 
     fn name(&self) -> String {
@@ -70,8 +133,16 @@ pub(super) struct Swap {
     /// The name to take.
     pub target: PathBuf,
     /// The file that has the name now, held open for its lock.
-    #[expect(dead_code, reason = "nobody reads it: that it is open keeps other runs away")]
     pub old: Option<File>,
+}
+
+impl Swap {
+    /// Whether the name belongs to another file than when the run began.
+    fn is_taken(&self) -> bool {
+        let Ok(found) = fs::symlink_metadata(&self.target) else { return false };
+        let old = self.old.as_ref().and_then(|old| old.metadata().ok());
+        old.is_none_or(|old| !same_file(&old, &found))
+    }
 }
 
 impl Opened {
@@ -88,10 +159,29 @@ impl Opened {
         self.file.seek(SeekFrom::Start(length)).map(drop)
     }
 
-    /// Makes sure that the disk has everything.
-    fn sync(&self) -> io::Result<()> {
-        if self.path.is_some() && self.file.metadata()?.is_file() { self.file.sync_all() } else { Ok(()) }
+    /// Whether there is a disk behind it.
+    fn is_file(&self) -> bool {
+        self.file.metadata().is_ok_and(|file| file.is_file())
     }
+}
+
+/// Waits until the disk has the names of a folder.
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = match File::open(folder.unwrap_or(".".as_ref())) {
+        // A folder that may be written and not read cannot be asked for.
+        Err(cause) if cause.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+        opened => opened?,
+    };
+    or_cannot(folder.sync_all())
+}
+
+/// Takes a file system that has no such operation for one that needs none, as databases do.
+fn or_cannot(synced: io::Result<()>) -> io::Result<()> {
+    let cannot = [Errno::INVAL, Errno::NOTSUP, Errno::NOSYS];
+    synced.or_else(
+        |cause| if Errno::from_io_error(&cause).is_some_and(|errno| cannot.contains(&errno)) { Ok(()) } else { Err(cause) },
+    )
 }
 
 impl Sink for Opened {
@@ -120,23 +210,45 @@ impl Sink for Opened {
         self.cut(end.saturating_sub(count))
     }
 
-    fn close(self: Box<Self>, complete: bool) -> Result<Finished, Error> {
-        // Some file systems (network, quota) tell only now that a write failed.
-        self.sync().map_err(|source| Error::Write { place: self.name(), source })?;
-        let (Some(swap), Some(partial)) = (&self.swap, &self.path) else { return Ok(Finished::default()) };
-        if !complete {
-            return Ok(Finished { partial: vec![partial.clone()] });
+    fn sync(&mut self, named: bool) -> io::Result<()> {
+        match &self.path {
+            _ if !self.is_file() => Ok(()),
+            // Whatever it may be that was put behind standard output.
+            None => or_cannot(self.file.sync_data()),
+            Some(path) if named => self.file.sync_all().and_then(|()| sync_folder_of(path)),
+            Some(_) => self.file.sync_data(),
         }
-        let target = &swap.target;
-        fs::rename(partial, target).map_err(|source| Error::Swap { partial: partial.clone(), target: target.clone(), source })?;
-        // The swap is done; that a file system cannot sync directories does not undo it.
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let _ = File::open(folder.unwrap_or(".".as_ref())).and_then(|folder| folder.sync_all());
-        Ok(Finished::default())
+    }
+
+    fn look(&self) -> Result<(), Error> {
+        let (Some(path), Ok(own)) = (&self.path, self.file.metadata()) else { return Ok(()) };
+        let is_gone = match fs::metadata(path) {
+            _ if !own.is_file() => false,
+            Ok(found) => !same_file(&own, &found),
+            Err(cause) => matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
+        };
+        if is_gone { Err(Error::Gone { path: path.clone(), is_deleted: own.nlink() == 0 }) } else { Ok(()) }
+    }
+
+    fn rename(&mut self) -> io::Result<()> {
+        let (Some(swap), Some(partial)) = (&self.swap, &self.path) else { return Ok(()) };
+        fs::rename(partial, &swap.target)
+    }
+
+    fn sync_name(&mut self) -> io::Result<()> {
+        self.swap.as_ref().map_or(Ok(()), |swap| sync_folder_of(&swap.target))
+    }
+
+    fn swap(&self) -> Option<&Swap> {
+        self.swap.as_ref()
     }
 
     fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string())
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 }
 

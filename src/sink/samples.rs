@@ -97,7 +97,7 @@ impl Write for Shared {
 }
 
 /// The formats of bytes.
-pub(super) fn byte_formats() -> impl Iterator<Item = &'static FormatEntry> {
+pub(super) fn byte_formats() -> impl Iterator<Item = &'static FormatEntry> + Clone {
     FORMATS.iter().filter(|format| matches!(format.kind, Kind::Bytes(_)))
 }
 

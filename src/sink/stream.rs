@@ -1,9 +1,11 @@
 //! An output of bytes: a format's bytes in a place, batch by batch, never half a record.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
+use super::claims::Claim;
 use super::output::{Output, Wrote};
-use super::place::Sink;
+use super::place::{Sink, close, uninterrupted};
 use super::{Error, Finished, Format};
 use crate::model::Record;
 
@@ -17,6 +19,10 @@ pub(super) struct Stream {
     /// Bytes not yet written, and where in them each record of the batch ends.
     buffer: Vec<u8>,
     ends: Vec<usize>,
+    /// How many bytes came before the first record.
+    lead: u64,
+    /// The disk has the file's name too.
+    is_named: bool,
     state: State,
 }
 
@@ -36,9 +42,18 @@ enum State {
 impl Stream {
     /// An output that begins with `lead`, at once.
     pub(super) fn new(sink: Box<dyn Sink>, format: Box<dyn Format>, lead: Vec<u8>) -> Result<Self, Error> {
-        let mut stream = Self { sink, format, buffer: lead, ends: vec![], state: State::Open };
+        let length = lead.len() as u64;
+        let mut stream = Self { sink, format, buffer: lead, ends: vec![], lead: length, is_named: false, state: State::Open };
         stream.write().outcome?;
         Ok(stream)
+    }
+
+    /// The error for a write that failed.
+    fn failed(&self, source: io::Error) -> Error {
+        match self.sink.path().filter(|path| path.is_file()) {
+            Some(path) => Error::Stuck { path: path.to_owned(), is_torn: self.state == State::Torn, source },
+            None => Error::Write { place: self.sink.name(), source },
+        }
     }
 }
 
@@ -60,16 +75,32 @@ impl Output for Stream {
             self.state = match sent - kept {
                 _ if cause.kind() == io::ErrorKind::BrokenPipe => State::Closed,
                 0 => State::Failed,
-                torn => self.sink.take_back(torn as u64).map_or(State::Torn, |()| State::Failed),
+                torn => uninterrupted(|| self.sink.take_back(torn as u64)).map_or(State::Torn, |()| State::Failed),
             };
         }
         self.ends.clear();
         self.buffer.clear();
         let outcome = match outcome {
-            Err(source) if self.state != State::Closed => Err(Error::Write { place: self.sink.name(), source }),
+            Err(source) if self.state != State::Closed => Err(self.failed(source)),
             _ => Ok(()),
         };
         Wrote { whole, outcome }
+    }
+
+    fn sync(&mut self) -> Result<(), Error> {
+        self.look()?;
+        let synced = uninterrupted(|| self.sink.sync(!self.is_named));
+        if let Err(source) = synced {
+            // The system forgets what it could not write: a later sync that goes well says nothing.
+            self.state = if self.state == State::Open { State::Failed } else { self.state };
+            return Err(Error::Sync { place: self.sink.name(), source });
+        }
+        self.is_named = true;
+        Ok(())
+    }
+
+    fn look(&self) -> Result<(), Error> {
+        self.sink.look()
     }
 
     fn is_closed(&self) -> bool {
@@ -83,12 +114,22 @@ impl Output for Stream {
         !self.buffer.is_empty()
     }
 
+    fn partial(&self) -> Option<PathBuf> {
+        self.sink.swap().and(self.sink.path()).map(Path::to_owned)
+    }
+
+    fn abandon(self: Box<Self>, claim: &Claim) {
+        if let Some(path) = self.sink.path() {
+            claim.undo(path, self.lead);
+        }
+    }
+
     fn finish(mut self: Box<Self>, complete: bool) -> Result<Finished, Error> {
         let complete = complete && self.state == State::Open;
         if !self.buffer.is_empty() {
             self.write().outcome?;
         }
-        self.sink.close(complete)
+        close(&mut *self.sink, complete)
     }
 }
 

@@ -112,11 +112,24 @@ impl Format for Table {
     fn reopen(&mut self, path: &Path, file: &mut File, out: &mut Vec<u8>) -> Result<u64, Error> {
         let mut own = Vec::new();
         self.begin(&mut own);
+        let failed = |cause| Error::open(path, cause);
         let read = |file: &mut File| file.rewind().and_then(|()| self.header(file.take(LONGEST_HEADER)));
-        let found = read(file).map_err(|cause| Error::open(path, cause))?;
-        let ours = self.header(own.as_slice()).map_err(|cause| Error::open(path, cause))?;
+        let found = read(file).map_err(failed)?;
+        let ours = self.header(own.as_slice()).map_err(failed)?;
+        let length = file.metadata().map_err(failed)?.len();
+        let line = own.strip_suffix(b"\n").unwrap_or(&own);
+        let starts = tail::first(file).map_err(failed)?;
+        if length <= line.len() as u64 && line.starts_with(&starts) {
+            // A header and no more: whole, it lacks its newline only.
+            if starts.len() < line.len() {
+                return Err(Error::Torn { path: path.to_owned() });
+            }
+            out.push(b'\n');
+            return Ok(length);
+        }
         if found == ours {
-            return tail::end_line(path, file, out);
+            let is_whole = tail::ends_after_row(file).map_err(failed)?;
+            return if is_whole { Ok(length) } else { Err(Error::Torn { path: path.to_owned() }) };
         }
         let shown = |header: &ByteRecord| header.iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(",");
         Err(Error::Columns { path: path.to_owned(), found: shown(&found), ours: shown(&ours) })

@@ -75,10 +75,72 @@ fn appending_to_an_empty_file_begins_it_and_appending_twice_equals_writing_once(
 }
 
 #[test]
-fn a_last_line_without_its_newline_gets_one() {
-    for format in ["jsonl", "csv", "tsv"] {
-        let whole = written(format, &[full(), failed()]);
-        let half = written(format, &[full()]);
-        assert_eq!(samples::appended(format, half.trim_end(), &[failed()]).unwrap(), whole, "{format}");
+fn a_whole_last_line_without_its_newline_gets_one() {
+    let whole = written("jsonl", &[full(), failed()]);
+    let half = written("jsonl", &[full()]);
+    assert_eq!(samples::appended("jsonl", half.trim_end(), &[failed()]).unwrap(), whole);
+    for format in ["csv", "tsv"] {
+        let header = written(format, &[]);
+        assert_eq!(samples::appended(format, header.trim_end(), &[full()]).unwrap(), written(format, &[full()]), "{format}");
     }
+}
+
+#[test]
+fn a_file_that_was_cut_short_is_appended_to_nowhere_but_after_a_whole_record() {
+    // With what makes it hard: brackets, quotes and line ends inside of fields, and lines longer than what is looked at.
+    let tricky = with_title(2, "a]}\n]\n\"b\",\n[\n");
+    let long = with_title(3, &"x]\n".repeat(50_000));
+    for format in byte_formats() {
+        for last in [&tricky, &long] {
+            let whole = written(format.name, &[full(), last.clone()]);
+            let start = written(format.name, &[full()]).trim_end_matches("\n]\n").trim_end().len();
+            let cuts = (1..start + 1000).chain(whole.len() - 200..whole.len());
+            for cut in cuts.filter(|cut| *cut < whole.len()).filter(|cut| last.index == 2 || cut % 97 == 0) {
+                let Ok(text) = samples::appended(format.name, &whole[..cut], &[failed()]) else { continue };
+                let ends = |records: &[Record]| written(format.name, records);
+                let is_right = [&[][..], &[full()], &[full(), last.clone()]].iter().any(|kept| {
+                    let mut records = kept.to_vec();
+                    records.push(failed());
+                    text == ends(&records)
+                });
+                assert!(is_right, "{} {cut}: {:?}", format.name, &whole[cut.saturating_sub(40)..cut]);
+            }
+        }
+    }
+}
+
+#[test]
+fn outputs_that_were_opened_before_one_that_cannot_be_leave_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("empty.csv"), "").unwrap();
+    for existing in [Existing::Refuse, Existing::Append, Existing::Overwrite] {
+        let names = ["new.jsonl", "new.csv", "no/such/x.csv"];
+        let places = names.map(|name| To::from(Destination::File(path(name))));
+        let settings = Settings { outputs: places.into(), existing, ..Settings::default() };
+        assert!(matches!(open(settings, &columns()), Err(Error::NoDirectory { .. })));
+        let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["empty.csv"], "{existing:?}");
+    }
+    let places = ["empty.csv", "no/such/x.csv"].map(|name| To::from(Destination::File(path(name))));
+    let settings = Settings { outputs: places.into(), existing: Existing::Append, ..Settings::default() };
+    assert!(open(settings, &columns()).is_err() && path("empty.csv").exists(), "what was there before stays");
+}
+
+#[test]
+fn what_no_disk_stands_behind_cannot_be_synced() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = |places: Vec<Destination>| Settings {
+        outputs: places.into_iter().map(To::from).collect(),
+        fsync: Some(Every::Records(1)),
+        ..Settings::default()
+    };
+    let null = || Destination::File("/dev/null".into());
+    for places in [vec![null()], vec![Destination::Writer(Box::new(std::io::sink())), null()]] {
+        let error = open(settings(places), &columns()).err().unwrap();
+        assert!(matches!(error, Error::NoFile) && error.is_usage(), "{error}");
+    }
+    let path = folder.path().join("x.jsonl");
+    write_all(settings(vec![null(), Destination::File(path.clone())]), &columns(), &[full()]).unwrap();
+    assert_eq!(std::fs::read_to_string(path).unwrap(), written("jsonl", &[full()]), "beside a file they are left out");
 }

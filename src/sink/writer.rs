@@ -2,12 +2,18 @@
 
 use std::path::PathBuf;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::Receiver;
 
-use super::Error;
+use super::every::Due;
 use super::output::Output;
+use super::receive::{Late, receive};
+use super::{Error, Every};
 use crate::model::{Earlier, Record};
+
+/// How often outputs are looked for under their names: a file that was deleted takes records that nobody will ever see.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How the writing of records ended without an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,13 +37,28 @@ pub struct Writer {
     batch: Vec<Record>,
     before_write: Box<dyn FnMut() + Send>,
     earlier: Earlier,
+    due: Due,
+    looked: Instant,
     /// A write failed, or a reader has gone.
     is_over: bool,
 }
 
 impl Writer {
     pub(super) fn new(outputs: Vec<Box<dyn Output>>, earlier: Earlier) -> Self {
-        Self { outputs, batch: vec![], before_write: Box::new(|| ()), earlier, is_over: false }
+        let (due, looked) = (Due::new(None), Instant::now());
+        Self { outputs, batch: vec![], before_write: Box::new(|| ()), earlier, due, looked, is_over: false }
+    }
+
+    /// Has the disk confirm what is written, from now on and of what is there already.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(super) fn synced(mut self, every: Option<Every>) -> Result<Self, Error> {
+        self.due = Due::new(every);
+        if every.is_some() {
+            self.sync()?;
+        }
+        Ok(self)
     }
 
     /// The targets that are finished already, as the outputs that are gone on with say. Empty when it is asked for again.
@@ -62,16 +83,23 @@ impl Writer {
     /// # Panics
     /// On a thread that drives asynchronous tasks.
     pub fn run(&mut self, records: &mut Receiver<Record>, observe: &mut dyn FnMut(&Record)) -> Result<End, Error> {
-        while !self.is_over
-            && let Some(first) = records.blocking_recv()
-        {
+        while !self.is_over {
+            let first = match receive(records, self.due.at()) {
+                Ok(Some(first)) => first,
+                Ok(None) => break,
+                Err(Late) => {
+                    self.sync()?;
+                    continue;
+                }
+            };
+            self.look()?;
             // Let whoever sends finish its turn: on a busy processor the next records are then here too, and one write has them all.
             thread::yield_now();
             let mut next = Some(first);
             while let Some(record) = next {
                 self.outputs.iter_mut().for_each(|output| output.add(&record));
                 self.batch.push(record);
-                let is_full = self.outputs.iter().any(|output| output.is_full());
+                let is_full = self.outputs.iter().any(|output| output.is_full()) || self.batch.len() as u64 >= self.due.room();
                 next = if is_full { None } else { records.try_recv().ok() };
             }
             self.write(observe)?;
@@ -80,26 +108,45 @@ impl Writer {
     }
 
     /// Ends the outputs, so that they are valid, whole or not. `complete` says that they hold every record of the run: only then
-    /// does an overwriting run put its files in the place of the old ones. May be called after [`run`](Self::run) has failed.
+    /// does an overwriting run put its files in the place of the old ones, and only when the disk has all of them. May be called
+    /// after [`run`](Self::run) has failed.
     ///
     /// # Errors
     /// An end cannot be written, or a new file cannot take the old one's place.
-    pub fn finish(mut self, complete: bool) -> Result<Finished, Error> {
-        let complete = complete && !self.is_over;
-        let waiting = self.outputs.iter_mut().map(|output| usize::from(output.end())).sum::<usize>();
-        if waiting > 0 {
+    pub fn finish(self, complete: bool) -> Result<Finished, Error> {
+        let (finished, outcome) = self.end(complete);
+        outcome.map(|()| finished)
+    }
+
+    /// The same, with what is left behind also where one of the outputs fails.
+    pub(crate) fn end(mut self, complete: bool) -> (Finished, Result<(), Error>) {
+        let mut outcome = Ok(());
+        let waiting: Vec<_> = self.outputs.iter_mut().map(|output| output.end()).collect();
+        if waiting.contains(&true) {
             (self.before_write)();
         }
+        for (output, _) in self.outputs.iter_mut().zip(waiting).filter(|(_, waits)| *waits) {
+            outcome = outcome.and(output.write().outcome);
+        }
+        // Before the first of several files takes its name, the others have to be able to.
+        let mut complete = complete && !self.is_over && outcome.is_ok();
+        if complete {
+            outcome = self.outputs.iter_mut().try_for_each(|output| output.sync());
+            complete = outcome.is_ok();
+        }
         let mut all = Finished::default();
-        let mut failed = None;
         // Each is ended whatever becomes of the others.
         for output in self.outputs {
+            let partial = output.partial();
             match output.finish(complete) {
                 Ok(finished) => all.partial.extend(finished.partial),
-                Err(error) => failed = failed.or(Some(error)),
+                Err(error) => {
+                    all.partial.extend(partial.filter(|partial| partial.exists()));
+                    outcome = outcome.and(Err(error));
+                }
             }
         }
-        failed.map_or(Ok(all), Err)
+        (all, outcome)
     }
 
     fn is_closed(&self) -> bool {
@@ -117,9 +164,31 @@ impl Writer {
         }
         self.is_over = outcome.is_err() || self.is_closed();
         self.batch.drain(..).take(whole).for_each(|record| observe(&record));
+        let is_due = self.due.wrote(whole as u64, Instant::now());
+        outcome.and_then(|()| if is_due && !self.is_over { self.sync() } else { Ok(()) })
+    }
+
+    /// Now and then looks for the outputs under their names.
+    fn look(&mut self) -> Result<(), Error> {
+        if self.looked.elapsed() < LOOK {
+            return Ok(());
+        }
+        self.looked = Instant::now();
+        let outcome = self.outputs.iter().try_for_each(|output| output.look());
+        self.is_over |= outcome.is_err();
+        outcome
+    }
+
+    /// Waits until the disk has what was written.
+    fn sync(&mut self) -> Result<(), Error> {
+        let outcome = self.outputs.iter_mut().try_for_each(|output| output.sync());
+        self.is_over |= outcome.is_err();
+        self.due.synced();
         outcome
     }
 }
 
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod tests;

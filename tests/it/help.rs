@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 74] = [
+const FLAGS: [&str; 75] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -62,6 +62,7 @@ const FLAGS: [&str; 74] = [
     "--ordered",
     "--overwrite",
     "--append",
+    "--fsync",
     "--csv-safe",
     "--table",
     "--upsert",

@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::io::{self, IsTerminal};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::bail;
@@ -149,28 +149,38 @@ fn memory(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
 
 fn sink(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
     let sink = &mut plan.sink;
-    let place = match args.output.as_deref() {
-        None => Destination::Stdout,
-        Some(path) if path == Path::new("-") => Destination::Stdout,
-        Some(path) => Destination::File(path.to_owned()),
-    };
-    sink.terminal = matches!(place, Destination::Stdout) && io::stdout().is_terminal();
-    sink.outputs = vec![To { place, format: args.format.as_deref().and_then(FormatEntry::named) }];
+    sink.outputs = outputs(&args.output, args.format.as_deref().and_then(FormatEntry::named))?;
+    let is_stdout = sink.outputs.iter().any(|output| matches!(output.place, Destination::Stdout));
+    sink.terminal = is_stdout && io::stdout().is_terminal();
     sink.existing = match (args.overwrite, args.append) {
         (true, _) => Existing::Overwrite,
         (_, true) => Existing::Append,
         _ => Existing::Refuse,
     };
     sink.csv_safe = args.csv_safe;
+    sink.fsync = args.fsync;
     set(&mut sink.database.table, args.table.clone());
     sink.database.upsert = args.upsert;
     let is_database = |to: &To| to.entry().is_ok_and(|entry| matches!(entry.kind, Kind::Database));
-    match args.of_database {
-        Some(flag) if !sink.outputs.iter().any(is_database) => {
-            bail!("--{flag} is for a database, which the output is not: name it out.db, or say -f sqlite")
-        }
-        _ => Ok(()),
+    if let Some(flag) = args.of_database
+        && !sink.outputs.iter().any(is_database)
+    {
+        bail!("--{flag} is for a database, and no output is one: name it out.db, or say -f sqlite");
     }
+    Ok(sink.check()?)
+}
+
+/// Where the records go, each with the format that was asked for, where it is meant.
+fn outputs(paths: &[PathBuf], format: Option<&'static FormatEntry>) -> anyhow::Result<Vec<To>> {
+    let is_for = |path: &Path| paths.len() == 1 || FormatEntry::named_by(path).is_none();
+    if let Some(format) = format
+        && !paths.is_empty()
+        && !paths.iter().any(|path| is_for(path))
+    {
+        bail!("-f {} is for none of the outputs: of several, each is written as its name says", format.name);
+    }
+    let output = |path: &PathBuf| To { place: Destination::named(path), format: format.filter(|_| is_for(path)) };
+    Ok(if paths.is_empty() { vec![To { format, ..To::default() }] } else { paths.iter().map(output).collect() })
 }
 
 /// A file, whatever it is called.

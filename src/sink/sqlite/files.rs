@@ -1,7 +1,7 @@
 //! The files of a database: its own, and what `SQLite` may have beside it.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,13 @@ pub(super) struct FileId(u64, u64);
 impl FileId {
     /// The file of that name.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        fs::metadata(path).map(|file| Self(file.dev(), file.ino()))
+        fs::metadata(path).map(|file| Self::from(&file))
+    }
+}
+
+impl From<&Metadata> for FileId {
+    fn from(file: &Metadata) -> Self {
+        Self(file.dev(), file.ino())
     }
 }
 
@@ -59,7 +65,7 @@ pub(super) fn has_bytes(path: &Path) -> bool {
 /// Makes sure that the disk has a file. No connection to it may stand.
 pub(super) fn sync(path: &Path) -> Result<(), Error> {
     let synced = File::open(path).and_then(|file| file.sync_all());
-    synced.map_err(|source| Error::Write { place: path.display().to_string(), source })
+    synced.map_err(|source| Error::Sync { place: path.display().to_string(), source })
 }
 
 /// Makes sure that the disk has a file's name. Not every file system can.
@@ -68,24 +74,60 @@ pub(super) fn sync_name(path: &Path) {
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
-/// Puts a whole database in the place of another.
-///
-/// `SQLite` takes a `-wal` or a `-journal` beside a file for that file's own. So those of the old one have to go before the new one
-/// comes, and before they go what they hold is written into the old file: a process that is killed in between leaves it whole.
-///
-/// # Errors
-/// Another program keeps the old one from being made whole, or the system refuses. Both files are still there.
-pub(super) fn swap(partial: &Path, target: &Path) -> Result<(), Error> {
-    if ["-wal", "-journal"].iter().any(|suffix| has_bytes(&with_suffix(target, suffix))) {
-        make_whole(target).map_err(|source| {
-            let (partial, target) = (partial.to_owned(), target.to_owned());
-            DatabaseError::InUse { partial, target, source }
-        })?;
+/// The name that a database takes once it is complete.
+#[derive(Debug)]
+pub(super) struct Swap {
+    /// The name.
+    target: PathBuf,
+    /// The file that has the name now: open, so that no other one gets its number. Nothing is read through it, and it is closed
+    /// when no connection of ours stands: see the head of the lock.
+    pub(super) old: Option<File>,
+}
+
+impl Swap {
+    /// Looks at what has the name now.
+    ///
+    /// # Errors
+    /// It may not be written.
+    pub(super) fn to(target: PathBuf) -> Result<Self, Error> {
+        match OpenOptions::new().write(true).open(&target) {
+            Ok(old) => Ok(Self { target, old: Some(old) }),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(Self { target, old: None }),
+            Err(cause) => Err(Error::open(&target, cause)),
+        }
     }
-    let swapped = remove_beside(target).and_then(|()| fs::rename(partial, target));
-    swapped.map_err(|source| Error::Swap { partial: partial.to_owned(), target: target.to_owned(), source })?;
-    sync_name(target);
-    Ok(())
+
+    /// Puts a whole database in the place of another.
+    ///
+    /// `SQLite` takes a `-wal` or a `-journal` beside a file for that file's own. So those of the old one have to go before the new
+    /// one comes, and before they go what they hold is written into the old file: a process that is killed in between leaves it
+    /// whole.
+    ///
+    /// # Errors
+    /// Another program keeps the old one from being made whole, somebody has put another file there, or the system refuses. Both
+    /// files are still there.
+    pub(super) fn carry_out(self, partial: &Path) -> Result<(), Error> {
+        let Self { target, old } = &self;
+        let old = old.as_ref().and_then(|old| old.metadata().ok()).as_ref().map(FileId::from);
+        let both = || (partial.to_owned(), target.clone());
+        if FileId::of(target).is_ok_and(|found| Some(found) != old) {
+            let (partial, target) = both();
+            return Err(Error::Replaced { partial, target });
+        }
+        if ["-wal", "-journal"].iter().any(|suffix| has_bytes(&with_suffix(target, suffix))) {
+            make_whole(target).map_err(|source| {
+                let (partial, target) = both();
+                DatabaseError::InUse { partial, target, source }
+            })?;
+        }
+        let swapped = remove_beside(target).and_then(|()| fs::rename(partial, target));
+        swapped.map_err(|source| {
+            let (partial, target) = both();
+            Error::Swap { partial, target, source }
+        })?;
+        sync_name(target);
+        Ok(())
+    }
 }
 
 /// Has `SQLite` write into a file what it has beside it.

@@ -2,8 +2,8 @@
 //!
 //! Each batch of the writer is one transaction. In WAL mode, so that others read while it is written; with `synchronous=NORMAL`,
 //! so that a record is handed to the operating system as soon as it is written: a process that is killed loses nothing that was
-//! committed, and a machine that loses power leaves a whole database, which may lack the last records. [`Sqlite::sync`] makes sure
-//! of those too. At the end everything is in one file, in the rollback mode that copies and read-only media want.
+//! committed, and a machine that loses power leaves a whole database, which may lack the last records. With --fsync the log goes to the
+//! disk too. At the end everything is in one file, in the rollback mode that copies and read-only media want.
 
 mod earlier;
 mod error;
@@ -14,16 +14,18 @@ mod row;
 mod schema;
 
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 
 pub use error::DatabaseError;
-use files::{FileId, checkpoint, swap, sync, sync_name, with_suffix};
+use files::{FileId, Swap, checkpoint, remove, sync, sync_name, with_suffix};
 use lock::Lock;
 use schema::Schema;
 
+use super::claims::Claim;
 use super::output::{Output, Wrote};
 use super::{Destination, Error, Existing, Finished};
 use crate::model::{Columns, Earlier, Record};
@@ -55,6 +57,7 @@ impl Default for Database {
 }
 
 /// An open database.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Sqlite {
     // Closed before the lock is given up: fields are dropped in their order.
     connection: Connection,
@@ -63,7 +66,9 @@ pub(super) struct Sqlite {
     path: PathBuf,
     id: FileId,
     /// The name that the file takes once it is complete.
-    swap: Option<PathBuf>,
+    swap: Option<Swap>,
+    /// This run has made it.
+    is_new: bool,
     /// It was in WAL mode when it was found, for others too.
     keeps_wal: bool,
     /// Records replace those of failed targets.
@@ -111,26 +116,6 @@ impl Sqlite {
         match existing {
             Existing::Refuse | Existing::Overwrite | Existing::Append => Ok(()),
             Existing::Resume | Existing::ResumeOverwrite | Existing::RetryFailed => Ok(self.each(&mut told)?),
-        }
-    }
-
-    /// Makes sure that the disk has every record that was written: the write-ahead log goes to it, which holds what the file
-    /// itself does not. Without such a log every write has done so by itself.
-    ///
-    /// # Errors
-    /// The disk does not take it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for --fsync"))]
-    pub(super) fn sync(&mut self) -> Result<(), Error> {
-        let log = with_suffix(&self.path, "-wal");
-        // SQLite has its locks in other files: this one may be closed.
-        match File::open(&log).and_then(|log| log.sync_data()) {
-            Err(cause) if cause.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::Write { place: self.path.display().to_string(), source: cause })
-            }
-            _ => {
-                sync_name(&self.path);
-                Ok(())
-            }
         }
     }
 
@@ -192,7 +177,7 @@ impl Sqlite {
 /// A database that is whole and closed.
 struct Settled {
     path: PathBuf,
-    swap: Option<PathBuf>,
+    swap: Option<Swap>,
     _lock: Lock,
 }
 
@@ -226,6 +211,40 @@ impl Output for Sqlite {
         Wrote { whole: if self.has_failed { 0 } else { rows }, outcome: committed.map_err(Error::from) }
     }
 
+    /// Has the write-ahead log on the disk, which holds what the file itself does not. Without such a log every write has done so.
+    fn sync(&mut self) -> Result<(), Error> {
+        let log = with_suffix(&self.path, "-wal");
+        // SQLite has its locks in other files: this one may be closed.
+        match File::open(&log).and_then(|log| log.sync_data()) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => {
+                // The system forgets what it could not write: a later sync that goes well says nothing.
+                self.has_failed = true;
+                Err(Error::Sync { place: self.path.display().to_string(), source: cause })
+            }
+            _ => {
+                sync_name(&self.path);
+                self.look()
+            }
+        }
+    }
+
+    fn look(&self) -> Result<(), Error> {
+        if self.is_there() { Ok(()) } else { Err(DatabaseError::Gone { path: self.path.clone() }.into()) }
+    }
+
+    fn partial(&self) -> Option<PathBuf> {
+        self.swap.as_ref().map(|_| self.path.clone())
+    }
+
+    fn abandon(self: Box<Self>, _: &Claim) {
+        let Self { connection, path, is_new, lock, .. } = *self;
+        drop(connection);
+        if is_new {
+            let _ = remove(&path);
+        }
+        drop(lock);
+    }
+
     fn is_closed(&self) -> bool {
         false
     }
@@ -240,13 +259,12 @@ impl Output for Sqlite {
         if complete && self.retries {
             self.drop_failed().map_err(|source| self.failed(source))?;
         }
-        let partial = || self.swap.is_some().then(|| self.path.clone());
-        let unfinished = Finished { partial: partial().into_iter().collect() };
+        let unfinished = Finished { partial: self.partial().into_iter().collect() };
         match self.settle() {
             // Why it ends is known, and what is there is whole: the next run does what could not be done.
             Err(_) if has_failed => Ok(unfinished),
             Err(error) => Err(error),
-            Ok(Settled { path, swap: Some(target), _lock }) if complete => swap(&path, &target).map(|()| Finished::default()),
+            Ok(Settled { path, swap: Some(swap), _lock }) if complete => swap.carry_out(&path).map(|()| Finished::default()),
             Ok(_) => Ok(unfinished),
         }
     }

@@ -7,11 +7,11 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, ffi};
 
-use super::files::{FileId, has_bytes, remove, remove_beside, with_suffix};
+use super::files::{FileId, Swap, has_bytes, remove, remove_beside, with_suffix};
 use super::lock::Lock;
 use super::schema::Schema;
 use super::{Batch, DatabaseError, Sqlite, WAIT};
-use crate::sink::file::{follow, is_stdout, open_old, partial_of, take_after};
+use crate::sink::file::{follow, is_stdout, partial_of, take_after};
 use crate::sink::lock::ensure_free;
 use crate::sink::{Error, Existing};
 
@@ -39,24 +39,32 @@ pub(super) fn open(path: &Path, existing: Existing, schema: Schema) -> Result<Sq
     if fs::symlink_metadata(&file).is_ok_and(|found| is_beside && !found.is_file()) {
         return Err(Error::open(&file, io::Error::other("something that is no file is in the way")));
     }
-    let old = if is_beside { open_old(&target)? } else { None };
+    let swap = is_beside.then(|| Swap::to(target)).transpose()?;
     if existing == Existing::Overwrite {
         remove(&file).map_err(|cause| Error::open(&file, cause))?;
     }
-    let is_new = make(&file, old.as_ref(), existing)?;
-    // Before there is a connection: see the head of the lock.
-    drop(old);
+    let is_new = make(&file, swap.as_ref().and_then(|swap| swap.old.as_ref()), existing)?;
     let (connection, keeps_wal) = connect(&file, &schema).inspect_err(|_| {
         if is_new {
             let _ = remove(&file);
         }
     })?;
     let id = FileId::of(&file).map_err(|cause| Error::open(&file, cause))?;
-    let swap = is_beside.then_some(target);
     let insert = schema.insert();
-    let batch = Batch::default();
-    let mut opened =
-        Sqlite { connection, insert, schema, path: file, id, swap, keeps_wal, retries: false, batch, has_failed: false, lock };
+    let mut opened = Sqlite {
+        connection,
+        insert,
+        schema,
+        path: file,
+        id,
+        swap,
+        is_new,
+        keeps_wal,
+        retries: false,
+        batch: Batch::default(),
+        has_failed: false,
+        lock,
+    };
     if existing == Existing::RetryFailed {
         opened.list_failed()?;
     }

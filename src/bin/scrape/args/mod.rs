@@ -17,6 +17,7 @@ use scrape::Field;
 use scrape::fetch::{Known, MinSpeed, MinTls, User};
 use scrape::model::parse_method;
 use scrape::policy::{HostRules, LimitBy, Rate, RetryOn, Share, robots};
+use scrape::sink::Every;
 
 pub(crate) use self::help::command;
 pub(crate) use self::options::{Opt, SECRET, Shape, Typed, Value, options, typed_only};
@@ -206,10 +207,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Extract")]
     pub(crate) max_parse: Option<Duration>,
 
-    /// Write to this file, in the format of its extension; - is stdout
+    /// Write to this file, in the format of its extension; - is stdout; repeated: every record to each of them
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
-    pub(crate) output: Option<PathBuf>,
-    /// The format, whatever the file is called
+    pub(crate) output: Vec<PathBuf>,
+    /// The format, whatever the file is called; of several outputs that of those whose name says none
     #[arg(short, long, value_parser = formats(), help_heading = "Output")]
     pub(crate) format: Option<String>,
     /// Records in the order of the input
@@ -221,6 +222,9 @@ pub(crate) struct Args {
     /// Go on after the end of an existing file
     #[arg(long, requires = "output", help_heading = "Output")]
     pub(crate) append: bool,
+    /// Have the disk confirm the records, so that a power cut cannot take them: after each 100, or 5s after a record at the latest
+    #[arg(long, value_name = "EVERY", help_heading = "Output")]
+    pub(crate) fsync: Option<Every>,
     /// Mark CSV cells that a spreadsheet would run as a formula with a leading '
     #[arg(long, help_heading = "Output")]
     pub(crate) csv_safe: bool,

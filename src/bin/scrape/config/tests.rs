@@ -170,7 +170,7 @@ fn the_stronger_of_two_that_exclude_each_other_wins() {
 #[test]
 fn a_habit_needs_nothing_beside_it() {
     let (args, _) = read_all("", &[], "overwrite = true").expect("there is no output to overwrite");
-    assert_eq!((args.overwrite, args.output), (true, None));
+    assert_eq!((args.overwrite, args.output), (true, vec![]));
     assert!(matches!(read_all("--overwrite", &[], ""), Err(Error::Typed(_))), "typed it makes no sense");
     assert!(read_all("--overwrite", &[], "output = \"x\"").is_ok());
 }

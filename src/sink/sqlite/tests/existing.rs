@@ -164,10 +164,44 @@ fn the_change_that_was_cut_short_in_the_old_database_is_taken_back_before_the_sw
     write(&partial, Existing::Refuse, &[full()]).unwrap();
     // The swap stops short of its last step, where a kill might have come.
     fs::remove_file(&partial).unwrap();
-    files::swap(&partial, &path).unwrap_err();
+    Swap::to(path.clone()).unwrap().carry_out(&partial).unwrap_err();
     assert!(!with_suffix(&path, "-journal").exists());
     assert_eq!(texts(&path, "SELECT count(*) FROM t WHERE x <> 1"), ["500"]);
     assert_eq!(texts(&path, "PRAGMA integrity_check"), ["ok"]);
+}
+
+#[test]
+fn a_file_that_somebody_has_put_there_meanwhile_is_not_replaced() {
+    let (folder, path) = folder();
+    for old in [true, false] {
+        let _ = fs::remove_file(&path);
+        if old {
+            write(&path, Existing::Append, &[full()]).unwrap();
+        }
+        let mut writer = opened(&path, Existing::Overwrite).unwrap();
+        run(&mut writer, &[full()]);
+        let _ = fs::remove_file(&path);
+        fs::write(&path, "precious").unwrap();
+        let error = writer.finish(true).unwrap_err();
+        assert!(error.to_string().contains("out.db.partial") && !error.is_usage(), "{error}");
+        assert_eq!((fs::read_to_string(&path).unwrap().as_str(), count(&folder.path().join("out.db.partial"))), ("precious", 1));
+    }
+}
+
+#[test]
+fn a_database_that_is_given_up_before_the_run_is_there_as_it_was() {
+    for existing in ALL {
+        let (folder, path) = folder();
+        let outputs = [path.clone(), folder.path().join("no/such/file.csv")].map(|path| Destination::File(path).into()).into();
+        let error = crate::sink::open(Settings { outputs, existing, ..Settings::default() }, &columns()).err().unwrap();
+        assert!(error.to_string().contains("file.csv"), "{error}");
+        assert!(names(&folder).is_empty(), "{existing:?}");
+    }
+    let (folder, path) = folder();
+    write(&path, Existing::Append, &[full()]).unwrap();
+    let outputs = [path.clone(), folder.path().join("no/such/file.csv")].map(|path| Destination::File(path).into()).into();
+    crate::sink::open(Settings { outputs, existing: Existing::Append, ..Settings::default() }, &columns()).err().unwrap();
+    assert_eq!((count(&path), names(&folder)), (1, vec!["out.db".to_owned()]));
 }
 
 #[test]
