@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::FORMATS;
+use super::{DatabaseError, FORMATS};
 use crate::model::Clean;
 
 /// What the sink can fail with. The operating system's cause, where there is one, is the error's `source()`.
@@ -136,6 +136,9 @@ pub enum Error {
         /// The other run's process, where the system tells.
         holder: Option<u32>,
     },
+    /// An output that is a database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// A write failed. Where bytes can be taken back, the output ends after a whole record.
     #[error("cannot write {place}")]
     Write {
@@ -219,6 +222,7 @@ impl Error {
             | Self::NotOurs { .. }
             | Self::Lacks { .. }
             | Self::NoMemory => true,
+            Self::Database(error) => error.is_usage(),
             Self::Read { .. }
             | Self::Open { .. }
             | Self::NoDirectory { .. }
@@ -263,7 +267,7 @@ fn once_there_is_room(cause: &io::Error) -> &'static str {
     }
 }
 
-/// Every extension of every format: `.jsonl .ndjson .json .csv .tsv`.
+/// Every extension of every format: `.jsonl .ndjson .json .csv .tsv .db`.
 fn known_extensions() -> String {
     let dotted = |extension: &&str| format!(".{extension}");
     FORMATS.iter().flat_map(|format| format.extensions).map(dotted).collect::<Vec<_>>().join(" ")

@@ -126,7 +126,7 @@ fn open_old(target: &Path) -> Result<Option<File>, Error> {
 }
 
 /// Gives a file another one's permissions, and its owner where the system lets us.
-fn take_after(file: &File, old: &File) -> io::Result<()> {
+pub(super) fn take_after(file: &File, old: &File) -> io::Result<()> {
     let (mine, its) = (file.metadata()?, old.metadata()?);
     if (mine.uid(), mine.gid()) != (its.uid(), its.gid()) {
         let _ = fchown(file, Some(its.uid()), Some(its.gid()));

@@ -5,7 +5,7 @@
 //! Whatever stops a run, the output ends after a whole record. Of several outputs each has the records that were shown, in the same
 //! order; where one fails, the others may have those of one batch more.
 //!
-//! A format is a file of this folder with a [`Format`] in it, and an entry of [`FORMATS`].
+//! A format of bytes is a file of this folder with a [`Format`] in it, and an entry of [`FORMATS`]; a database is one too.
 
 mod claims;
 mod error;
@@ -21,6 +21,7 @@ mod place;
 mod receive;
 #[cfg(test)]
 mod samples;
+mod sqlite;
 mod stream;
 mod table;
 mod tail;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 pub use error::Error;
 pub use every::{Every, EveryError};
 pub use file::partial_of;
+pub use sqlite::{Database, DatabaseError};
 pub use writer::{End, Finished, Writer};
 
 use crate::model::{Columns, Earlier, Record};
@@ -41,6 +43,7 @@ use claims::Claim;
 use journal::{Grammar, Kept};
 use output::Output;
 use place::{Lent, Opened, Sink};
+use sqlite::Sqlite;
 use stream::Stream;
 
 /// What the outputs are. The default is JSONL on standard output.
@@ -56,12 +59,15 @@ pub struct Settings {
     pub fsync: Option<Every>,
     /// Standard output is a terminal: nothing that would act on it is written there.
     pub terminal: bool,
+    /// What outputs that are databases have of their own.
+    pub database: Database,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let existing = Existing::default();
-        Self { outputs: vec![To::default()], existing, csv_safe: false, fsync: None, terminal: false }
+        let database = Database::default();
+        Self { outputs: vec![To::default()], existing, csv_safe: false, fsync: None, terminal: false, database }
     }
 }
 
@@ -72,6 +78,20 @@ pub struct To {
     pub place: Destination,
     /// Its format; `None` is the one of the file's extension, else JSONL.
     pub format: Option<&'static FormatEntry>,
+}
+
+impl To {
+    /// The format that is written: the one that was named, else the one of the file's extension, else JSONL.
+    ///
+    /// # Errors
+    /// The extension promises something which none of the formats is.
+    pub fn entry(&self) -> Result<&'static FormatEntry, Error> {
+        match (self.format, &self.place) {
+            (Some(format), _) => Ok(format),
+            (None, Destination::File(path)) => FormatEntry::for_file(path),
+            (None, Destination::Stdout | Destination::Writer(_)) => Ok(&FORMATS[0]),
+        }
+    }
 }
 
 impl From<Destination> for To {
@@ -182,8 +202,20 @@ pub struct FormatEntry {
     pub extensions: &'static [&'static str],
     /// What it is, in the words of `--help`.
     pub help: &'static str,
-    /// Makes one. Fails where the columns do not fit the format.
-    make: fn(Style, Columns) -> Result<Box<dyn Format>, Error>,
+    /// What it is made of.
+    kind: Kind,
+}
+
+/// Makes a format of bytes.
+type Make = fn(Style, Columns) -> Result<Box<dyn Format>, Error>;
+
+/// What a format is made of.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// Bytes, from the first to the last. Makes one; fails where the columns do not fit the format.
+    Bytes(Make),
+    /// A file that is written in many places, and needs to be one: [`Database`].
+    Database,
 }
 
 /// Every format; the first is the default.
@@ -192,29 +224,41 @@ pub static FORMATS: &[FormatEntry] = &[
         name: "jsonl",
         extensions: &["jsonl", "ndjson"],
         help: "one JSON object a line",
-        make: |_, columns| Ok(Box::new(jsonl::JsonLines { columns })),
+        kind: Kind::Bytes(|_, columns| Ok(Box::new(jsonl::JsonLines { columns }))),
     },
     FormatEntry {
         name: "json",
         extensions: &["json"],
         help: "one JSON array of all records",
-        make: |_, columns| Ok(Box::new(json::Json::new(columns))),
+        kind: Kind::Bytes(|_, columns| Ok(Box::new(json::Json::new(columns)))),
     },
     FormatEntry {
         name: "csv",
         extensions: &["csv"],
         help: "a header and a row a record, one column a field",
-        make: |style, columns| Ok(Box::new(table::Table::new(b',', style, columns)?)),
+        kind: Kind::Bytes(|style, columns| Ok(Box::new(table::Table::new(b',', style, columns)?))),
     },
     FormatEntry {
         name: "tsv",
         extensions: &["tsv"],
         help: "the same, separated by tabs",
-        make: |style, columns| Ok(Box::new(table::Table::new(b'\t', style, columns)?)),
+        kind: Kind::Bytes(|style, columns| Ok(Box::new(table::Table::new(b'\t', style, columns)?))),
+    },
+    FormatEntry {
+        name: "sqlite",
+        extensions: &["sqlite", "sqlite3", "db"],
+        help: "a database of SQLite with a table of records, one column a field",
+        kind: Kind::Database,
     },
 ];
 
 impl FormatEntry {
+    /// Whether it is a database, and not bytes from the first to the last.
+    #[must_use]
+    pub const fn is_database(&self) -> bool {
+        matches!(self.kind, Kind::Database)
+    }
+
     /// The format of a name, or of an extension given as one.
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
@@ -224,7 +268,7 @@ impl FormatEntry {
     /// The format that a file's extension means, in either case; JSONL where it means none (`out`, `today.log`).
     ///
     /// # Errors
-    /// An extension that promises something which none of the formats is, as `.db` or `.gz`.
+    /// An extension that promises something which none of the formats is, as `.xlsx` or `.gz`.
     pub fn for_file(path: &Path) -> Result<&'static Self, Error> {
         let Some(extension) = path.extension() else { return Ok(&FORMATS[0]) };
         if FOREIGN.iter().any(|foreign| extension.eq_ignore_ascii_case(foreign)) {
@@ -242,10 +286,8 @@ impl FormatEntry {
 }
 
 /// Extensions of formats that are not written: a file of that name with JSONL inside would mislead whoever opens it.
-const FOREIGN: &[&str] = &[
-    "db", "sqlite", "sqlite3", "xls", "xlsx", "ods", "parquet", "arrow", "xml", "html", "yaml", "yml", "gz", "zst", "bz2", "xz",
-    "zip",
-];
+const FOREIGN: &[&str] =
+    &["xls", "xlsx", "ods", "parquet", "arrow", "xml", "html", "yaml", "yml", "gz", "zst", "bz2", "xz", "zip"];
 
 /// Checks and opens the outputs, and writes what comes before the first record. To be called before any request. A named
 /// pipe blocks until somebody reads it.
@@ -267,12 +309,15 @@ const FOREIGN: &[&str] = &[
 /// ```
 pub fn open(settings: Settings, columns: &Columns) -> Result<Writer, Error> {
     settings.check()?;
-    let Settings { outputs, existing, csv_safe, fsync, terminal } = settings;
-    let style = Style { csv_safe, terminal };
+    let Settings { outputs, existing, csv_safe, fsync, terminal, database } = settings;
+    let opening = Opening { existing, style: Style { csv_safe, terminal }, database, columns };
     if matches!(existing, Existing::Resume | Existing::ResumeOverwrite | Existing::RetryFailed) {
-        return journal::open(outputs, existing, style, columns)?.synced(fsync);
+        return journal::open(outputs, &opening)?.synced(fsync);
     }
-    let open = |to| open_one(to, existing, style, columns);
+    let open = |to: To| match to.entry()?.kind {
+        Kind::Bytes(make) => opening.bytes(to.place, make),
+        Kind::Database => Ok(Box::new(opening.database(&to.place)?) as Box<dyn Output>),
+    };
     let claims: Vec<_> = outputs.iter().map(|to| Claim::of(&to.place)).collect();
     let mut opened: Vec<Box<dyn Output>> = Vec::new();
     for to in outputs {
@@ -291,39 +336,52 @@ pub fn open(settings: Settings, columns: &Columns) -> Result<Writer, Error> {
     Writer::new(opened, Earlier::default()).synced(fsync)
 }
 
-fn open_one(to: To, existing: Existing, style: Style, columns: &Columns) -> Result<Box<dyn Output>, Error> {
-    let (_, mut format) = make(&to, style, columns)?;
-    let mut lead = Vec::new();
-    let sink: Box<dyn Sink> = match place(to.place)? {
-        Place::Open(sink) => sink,
-        Place::Path(path) => {
-            let mut opened = file::open(&path, existing)?;
-            let failed = |cause| Error::open(&path, cause);
-            if opened.file.metadata().map_err(failed)?.len() > 0 {
-                let keep = format.reopen(&path, &mut opened.file, &mut lead)?;
-                opened.cut(keep).map_err(failed)?;
-                return Ok(Box::new(Stream::new(Box::new(opened), format, lead)?));
+/// What all outputs are opened with.
+struct Opening<'a> {
+    existing: Existing,
+    style: Style,
+    database: Database,
+    columns: &'a Columns,
+}
+
+impl Opening<'_> {
+    /// An output of bytes.
+    fn bytes(&self, to: Destination, make: Make) -> Result<Box<dyn Output>, Error> {
+        let mut format = self.format(&to, make)?;
+        let mut lead = Vec::new();
+        let sink: Box<dyn Sink> = match place(to)? {
+            Place::Open(sink) => sink,
+            Place::Path(path) => {
+                let mut opened = file::open(&path, self.existing)?;
+                let failed = |cause| Error::open(&path, cause);
+                if opened.file.metadata().map_err(failed)?.len() > 0 {
+                    let keep = format.reopen(&path, &mut opened.file, &mut lead)?;
+                    opened.cut(keep).map_err(failed)?;
+                    return Ok(Box::new(Stream::new(Box::new(opened), format, lead)?));
+                }
+                Box::new(opened)
             }
-            Box::new(opened)
-        }
-    };
-    format.begin(&mut lead);
-    Ok(Box::new(Stream::new(sink, format, lead)?))
+        };
+        format.begin(&mut lead);
+        Ok(Box::new(Stream::new(sink, format, lead)?))
+    }
+
+    /// A database.
+    fn database(&self, to: &Destination) -> Result<Sqlite, Error> {
+        Sqlite::open(to, self.existing, &self.database, self.columns)
+    }
+
+    /// The format of an output of bytes.
+    fn format(&self, to: &Destination, make: Make) -> Result<Box<dyn Format>, Error> {
+        let terminal = match to {
+            Destination::File(path) => file::is_terminal(path),
+            Destination::Stdout | Destination::Writer(_) => self.style.terminal,
+        };
+        make(Style { terminal, ..self.style }, self.columns.clone())
+    }
 }
 
-/// The format of an output, and one to write it with.
-fn make(to: &To, style: Style, columns: &Columns) -> Result<(&'static FormatEntry, Box<dyn Format>), Error> {
-    let (entry, terminal) = match &to.place {
-        Destination::File(path) => {
-            let entry = to.format.map_or_else(|| FormatEntry::for_file(path), Ok)?;
-            (entry, file::is_terminal(path))
-        }
-        Destination::Stdout | Destination::Writer(_) => (to.format.unwrap_or(&FORMATS[0]), style.terminal),
-    };
-    Ok((entry, (entry.make)(Style { terminal, ..style }, columns.clone())?))
-}
-
-/// Where an output's bytes go.
+/// Where bytes go: there, or to what has a name.
 enum Place {
     /// There.
     Open(Box<dyn Sink>),

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::{Destination, End, Error, Existing, FormatEntry, Settings, To, open};
+use super::{Destination, End, Error, Existing, FORMATS, FormatEntry, Kind, Settings, To, open};
 use crate::model::{Columns, Data, ErrorKind, Record, Timestamp};
 
 /// The columns of the samples.
@@ -97,6 +97,11 @@ impl Write for Shared {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// The formats of bytes.
+pub(super) fn byte_formats() -> impl Iterator<Item = &'static FormatEntry> + Clone {
+    FORMATS.iter().filter(|format| matches!(format.kind, Kind::Bytes(_)))
 }
 
 /// The settings of one output.

@@ -1,4 +1,4 @@
-use super::samples::{columns, failed, full, into, with_title, write_all, written, written_with};
+use super::samples::{byte_formats, columns, failed, full, into, with_title, write_all, written, written_with};
 use super::*;
 
 #[test]
@@ -16,8 +16,15 @@ fn names_and_extensions_are_lower_case_and_mean_one_format_each() {
 #[test]
 fn the_file_name_says_the_format() {
     let of = |name: &str| FormatEntry::for_file(Path::new(name)).unwrap().name;
-    for (file, name) in [("a.jsonl", "jsonl"), ("a.NDJSON", "jsonl"), ("b/a.b.json", "json"), ("a.Csv", "csv"), ("a.tsv", "tsv")]
-    {
+    for (file, name) in [
+        ("a.jsonl", "jsonl"),
+        ("a.NDJSON", "jsonl"),
+        ("b/a.b.json", "json"),
+        ("a.Csv", "csv"),
+        ("a.tsv", "tsv"),
+        ("a.DB", "sqlite"),
+        ("a.sqlite3", "sqlite"),
+    ] {
         assert_eq!(of(file), name);
     }
     for file in ["out", "/dev/null", ".hidden", "today.log", "out.txt", "out."] {
@@ -28,7 +35,7 @@ fn the_file_name_says_the_format() {
 #[test]
 fn an_extension_that_promises_something_else_is_refused_and_makes_no_file() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["out.db", "out.SQLITE", "out.xlsx", "out.jsonl.gz"] {
+    for name in ["out.xml", "out.XLSX", "out.xlsx", "out.jsonl.gz"] {
         let path = folder.path().join(name);
         let settings = |format| into(Destination::File(path.clone()), format);
         let error = open(settings(None), &columns()).err().unwrap();
@@ -47,7 +54,7 @@ fn the_formats_on_a_terminal_let_nothing_act_on_it() {
     record.content_type = Some(hostile.clone());
     record.error_message = Some(hostile.clone());
     record.data.0.push(("links".into(), serde_json::json!([hostile])));
-    for format in FORMATS {
+    for format in byte_formats() {
         let settings = Settings { terminal: true, ..into(Destination::Stdout, Some(format)) };
         let text = written_with(settings, &columns(), &[record.clone()]);
         let acts = |c: char| crate::model::Clean::is_hostile(c) && !matches!(c, '\n' | '\t');
@@ -57,7 +64,7 @@ fn the_formats_on_a_terminal_let_nothing_act_on_it() {
 
 #[test]
 fn appending_to_an_empty_file_begins_it_and_appending_twice_equals_writing_once() {
-    for format in FORMATS {
+    for format in byte_formats() {
         let whole = written(format.name, &[full(), failed()]);
         assert_eq!(samples::appended(format.name, "", &[full(), failed()]).unwrap(), whole);
         let half = written(format.name, &[full()]);
@@ -83,7 +90,7 @@ fn a_file_that_was_cut_short_is_appended_to_nowhere_but_after_a_whole_record() {
     // With what makes it hard: brackets, quotes and line ends inside of fields, and lines longer than what is looked at.
     let tricky = with_title(2, "a]}\n]\n\"b\",\n[\n");
     let long = with_title(3, &"x]\n".repeat(50_000));
-    for format in FORMATS {
+    for format in byte_formats() {
         for last in [&tricky, &long] {
             let whole = written(format.name, &[full(), last.clone()]);
             let start = written(format.name, &[full()]).trim_end_matches("\n]\n").trim_end().len();

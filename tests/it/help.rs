@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 80] = [
+const FLAGS: [&str; 82] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -69,6 +69,8 @@ const FLAGS: [&str; 80] = [
     "--save-bodies",
     "--fail-fast",
     "--fail-if",
+    "--table",
+    "--upsert",
     "--quiet",
     "--verbose",
     "--progress",

@@ -47,6 +47,7 @@ mod robots;
 mod secrets;
 mod seeds;
 mod several;
+mod sqlite;
 mod talk;
 mod thresholds;
 mod tls;

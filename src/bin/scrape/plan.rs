@@ -167,6 +167,14 @@ fn sink(args: &Args, plan: &mut Plan) -> anyhow::Result<()> {
     };
     sink.csv_safe = args.csv_safe;
     sink.fsync = args.fsync;
+    set(&mut sink.database.table, args.table.clone());
+    sink.database.upsert = args.upsert;
+    let is_database = |to: &To| to.entry().is_ok_and(FormatEntry::is_database);
+    if let Some(flag) = args.of_database
+        && !sink.outputs.iter().any(is_database)
+    {
+        bail!("--{flag} is for a database, and no output is one: name it out.db, or say -f sqlite");
+    }
     Ok(sink.check()?)
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use tempfile::TempDir;
 
 use super::*;
-use crate::sink::samples::{columns, failed, full, into, sent, write_all, written};
+use crate::sink::samples::{byte_formats, columns, failed, full, into, sent, write_all, written};
 use crate::sink::{Destination, End, Finished, Settings, Writer};
 
 pub(super) fn folder() -> (TempDir, PathBuf) {
@@ -189,7 +189,7 @@ fn standard_output_by_another_name_is_standard_output() {
 fn a_pipe_whose_reader_has_gone_ends_the_run_quietly() {
     let (reader, writer) = io::pipe().unwrap();
     drop(reader);
-    for format in crate::sink::FORMATS {
+    for format in byte_formats() {
         let to = Destination::Writer(Box::new(writer.try_clone().unwrap()));
         let mut writer = crate::sink::open(into(to, Some(format)), &columns()).unwrap();
         let end = writer.run(&mut sent(&[full()]), &mut |_| panic!("nobody has read it")).unwrap();

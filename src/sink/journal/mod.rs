@@ -16,6 +16,7 @@ mod resume;
 mod retry;
 mod rows;
 mod scan;
+mod table;
 
 use std::io;
 

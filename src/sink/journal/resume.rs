@@ -3,24 +3,22 @@
 use std::fs::File;
 use std::path::PathBuf;
 
+use super::super::claims::Claim;
 use super::super::output::Output;
 use super::super::place::{Opened, Sink};
 use super::super::stream::Stream;
-use super::super::{Error, Existing, Format, Place, Style, To, Writer, file, make, place};
+use super::super::{Error, Existing, Format, Kind, Opening, Place, To, Writer, file, place};
 use super::book::{Book, Kept};
+use super::table::Table;
 use super::{Journal, agree, retry};
-use crate::model::{Columns, Earlier};
+use crate::model::Earlier;
 
 /// An output on its way.
-struct Ready {
-    format: Box<dyn Format>,
-    name: &'static str,
-    place: Where,
-}
-
-enum Where {
+enum Ready {
     /// A regular file: it remembers.
     File {
+        format: Box<dyn Format>,
+        name: &'static str,
         opened: Opened,
         /// Its name as it was given.
         path: PathBuf,
@@ -28,97 +26,120 @@ enum Where {
         old: bool,
         kept: Kept,
     },
+    /// A database: it remembers too.
+    Database(Box<Table>, Claim),
     /// All else has no memory, and is written from here on. Standard output too, wherever it was redirected to.
-    Plain(Box<dyn Sink>),
+    Plain(Box<dyn Format>, Box<dyn Sink>),
 }
 
 /// Opens outputs for [`Existing::Resume`], [`Existing::ResumeOverwrite`] and [`Existing::RetryFailed`].
 ///
 /// # Errors
 /// As those of [`sink::open`](crate::sink::open). Every file is then as it was.
-pub(in crate::sink) fn open(outputs: Vec<To>, existing: Existing, style: Style, columns: &Columns) -> Result<Writer, Error> {
+pub(in crate::sink) fn open(outputs: Vec<To>, opening: &Opening<'_>) -> Result<Writer, Error> {
     let mut ready = Vec::new();
     let gone_on = outputs
         .into_iter()
-        .try_for_each(|to| Ready::open(to, existing, style, columns).map(|output| ready.push(output)))
-        .and_then(|()| go_on(&mut ready, existing));
+        .try_for_each(|to| Ready::open(to, opening).map(|output| ready.push(output)))
+        .and_then(|()| go_on(&mut ready, opening.existing));
     match gone_on {
         Ok(earlier) => {
             let outputs = ready.into_iter().map(Ready::begin).collect::<Result<_, _>>()?;
             Ok(Writer::new(outputs, earlier))
         }
         Err(error) => {
-            ready.iter().for_each(Ready::leave);
+            ready.into_iter().for_each(Ready::leave);
             Err(error)
         }
     }
 }
 
 impl Ready {
-    fn open(to: To, existing: Existing, style: Style, columns: &Columns) -> Result<Self, Error> {
-        let (entry, format) = make(&to, style, columns)?;
-        let place = match place(to.place)? {
-            Place::Open(sink) => Where::Plain(sink),
+    fn open(to: To, opening: &Opening<'_>) -> Result<Self, Error> {
+        let entry = to.entry()?;
+        let Kind::Bytes(make) = entry.kind else {
+            let claim = Claim::of(&to.place).ok_or(Error::NoMemory)?;
+            let again = opening.existing == Existing::RetryFailed;
+            let table = Table::new(opening.database(&to.place)?, again, opening.database.upsert);
+            return Ok(Self::Database(Box::new(table), claim));
+        };
+        let format = opening.format(&to.place, make)?;
+        Ok(match place(to.place)? {
+            Place::Open(sink) => Self::Plain(format, sink),
             Place::Path(path) => {
-                let old = file::is_there(&path, existing);
-                let opened = file::open(&path, existing)?;
+                let old = file::is_there(&path, opening.existing);
+                let opened = file::open(&path, opening.existing)?;
                 let about = opened.file.metadata().map_err(|cause| Error::open(&path, cause))?;
                 if about.is_file() {
-                    Where::File { opened, path, old, kept: Kept::default() }
+                    Self::File { format, name: entry.name, opened, path, old, kept: Kept::default() }
                 } else {
-                    Where::Plain(Box::new(opened))
+                    Self::Plain(format, Box::new(opened))
                 }
             }
-        };
-        Ok(Self { format, name: entry.name, place })
+        })
     }
 
     /// The output, with what comes before its next record.
     fn begin(self) -> Result<Box<dyn Output>, Error> {
-        let (mut format, mut lead) = (self.format, Vec::new());
-        let sink: Box<dyn Sink> = match self.place {
-            Where::File { opened, kept, .. } if !kept.head.is_empty() || kept.last.is_some() => {
+        let mut lead = Vec::new();
+        let (mut format, sink): (_, Box<dyn Sink>) = match self {
+            Self::Database(table, _) => return Ok(Box::new(table.into_output())),
+            Self::File { mut format, opened, kept, .. } if !kept.head.is_empty() || kept.last.is_some() => {
                 format.go_on(&kept, &mut lead);
                 return Ok(Box::new(Stream::new(Box::new(opened), format, lead)?));
             }
-            Where::File { opened, .. } => Box::new(opened),
-            Where::Plain(sink) => sink,
+            Self::File { format, opened, .. } => (format, Box::new(opened)),
+            Self::Plain(format, sink) => (format, sink),
         };
         format.begin(&mut lead);
         Ok(Box::new(Stream::new(sink, format, lead)?))
     }
 
     /// Leaves nothing behind of a file that this run has made.
-    fn leave(&self) {
-        if let Where::File { opened, old, .. } = &self.place
-            && (!old || opened.swap.is_some())
-            && let Some(path) = &opened.path
-        {
-            file::remove_empty(&opened.file, path);
+    fn leave(self) {
+        match self {
+            Self::File { opened, old, .. } if !old || opened.swap.is_some() => {
+                if let Some(path) = &opened.path {
+                    file::remove_empty(&opened.file, path);
+                }
+            }
+            Self::Database(table, claim) => Box::new(table.into_output()).abandon(&claim),
+            Self::File { .. } | Self::Plain(..) => {}
         }
     }
 }
 
-/// Reads the files, leaves in each what is finished, and answers what that is.
+/// Reads the outputs, leaves in each what is finished, and answers what that is.
 fn go_on(ready: &mut [Ready], existing: Existing) -> Result<Earlier, Error> {
-    let (mut books, mut tries, mut kept, mut missing) = (vec![], vec![], vec![], None);
-    for Ready { format, name, place } in ready {
-        let Where::File { opened, path, old, kept: slot } = place else { continue };
-        if !*old {
-            missing = missing.or(Some(path.clone()));
+    let (mut books, mut tries, mut kept, mut tables, mut missing) = (vec![], vec![], vec![], vec![], None);
+    for output in ready {
+        match output {
+            Ready::File { format, name, opened, path, old, kept: slot } => {
+                if !*old {
+                    missing = missing.or(Some(path.clone()));
+                }
+                // The file that is to be replaced, while this one is held.
+                let replaced = opened.swap.as_ref().and_then(|swap| swap.old.as_ref()).map(File::try_clone);
+                let replaced = replaced.transpose().map_err(|cause| super::unread(path, cause))?;
+                tries.push(replaced.filter(|_| existing == Existing::RetryFailed).map(|old| (path.clone(), old)));
+                books.push(Book::new(opened, name, format.grammar()));
+                kept.push(slot);
+            }
+            Ready::Database(table, _) => tables.push(table),
+            Ready::Plain(..) => {}
         }
-        // The file that is to be replaced, while this one is held.
-        let replaced = opened.swap.as_ref().and_then(|swap| swap.old.as_ref()).map(File::try_clone);
-        let replaced = replaced.transpose().map_err(|cause| super::unread(path, cause))?;
-        tries.push(replaced.filter(|_| existing == Existing::RetryFailed).map(|old| (path.clone(), old)));
-        books.push(Book::new(opened, name, format.grammar()));
-        kept.push(slot);
     }
-    if books.is_empty() {
+    // A record that is written again replaces itself there; and what earlier lists have left must not go because another output
+    // lacks it.
+    if !books.is_empty() {
+        tables.retain(|table| !table.upsert);
+    }
+    if books.is_empty() && tables.is_empty() {
         return Err(Error::NoMemory);
     }
+    missing = missing.or_else(|| tables.iter().find(|table| table.is_new()).map(|table| table.path().to_owned()));
     if let Some(missing) = missing {
-        no_records(&mut books, &tries, missing)?;
+        no_records(&mut books, &tries, &mut tables, missing)?;
     }
     let plan = |(book, from): (&mut Book<'_>, &Option<(PathBuf, File)>)| {
         from.as_ref().map(|(path, old)| retry::plan(book, path, old)).transpose()
@@ -130,6 +151,7 @@ fn go_on(ready: &mut [Ready], existing: Existing) -> Result<Earlier, Error> {
         }
     }
     let mut journals: Vec<_> = books.iter_mut().map(|book| book as &mut dyn Journal).collect();
+    journals.extend(tables.iter_mut().map(|table| &mut ***table as &mut dyn Journal));
     let earlier = agree(&mut journals)?;
     for (book, slot) in books.iter_mut().zip(kept) {
         *slot = book.kept()?;
@@ -138,7 +160,12 @@ fn go_on(ready: &mut [Ready], existing: Existing) -> Result<Earlier, Error> {
 }
 
 /// An output that was not there yet has no record: then the others must have none either, or all of theirs would be dropped.
-fn no_records(books: &mut [Book<'_>], tries: &[Option<(PathBuf, File)>], missing: PathBuf) -> Result<(), Error> {
+fn no_records(
+    books: &mut [Book<'_>],
+    tries: &[Option<(PathBuf, File)>],
+    tables: &mut [&mut Box<Table>],
+    missing: PathBuf,
+) -> Result<(), Error> {
     for (book, from) in books.iter_mut().zip(tries) {
         let mut any = false;
         book.read(&mut |_| any = true)?;
@@ -147,6 +174,13 @@ fn no_records(books: &mut [Book<'_>], tries: &[Option<(PathBuf, File)>], missing
         }
         if any {
             return Err(Error::Lacks { path: book.path().to_owned(), missing });
+        }
+    }
+    for table in tables {
+        let mut any = false;
+        table.read(&mut |_| any = true)?;
+        if any {
+            return Err(Error::Lacks { path: table.path().to_owned(), missing });
         }
     }
     Ok(())

@@ -4,9 +4,9 @@ use std::io::{self, Write as _};
 use super::*;
 use crate::model::Columns;
 use crate::sink::place::{Opened, Sink};
-use crate::sink::samples::{Shared, columns, into, sent, with_title, written_with};
+use crate::sink::samples::{Shared, byte_formats, columns, into, sent, with_title, written_with};
 use crate::sink::stream::BATCH;
-use crate::sink::{Destination, FORMATS, Settings, open};
+use crate::sink::{Destination, Settings, open};
 
 #[test]
 fn only_our_own_end_of_a_file_is_taken_back() {
@@ -27,7 +27,7 @@ fn only_our_own_end_of_a_file_is_taken_back() {
 
 #[test]
 fn a_record_that_comes_alone_is_written_before_the_next_is_waited_for() {
-    for format in FORMATS {
+    for format in byte_formats() {
         let shared = Shared::default();
         let to = Destination::Writer(Box::new(shared.clone()));
         let mut writer = open(into(to, Some(format)), &columns()).unwrap();
@@ -76,7 +76,7 @@ fn records_that_wait_are_written_together() {
 
 #[test]
 fn who_asked_is_told_before_each_write_and_only_then() {
-    for (format, ends) in FORMATS.iter().map(|format| (format, format.name == "json")) {
+    for (format, ends) in byte_formats().map(|format| (format, format.name == "json")) {
         let shared = Shared::default();
         let to = Destination::Writer(Box::new(shared.clone()));
         let mut writer = open(into(to, Some(format)), &columns()).unwrap();

@@ -23,7 +23,7 @@ pub(crate) fn command() -> Command {
 
 /// The defaults, from the one place where each is written.
 pub(super) fn defaults() -> Vec<(&'static str, String)> {
-    let Plan { source, crawl, fetch, extract, .. } = Plan::default();
+    let Plan { source, crawl, fetch, extract, sink, .. } = Plan::default();
     let retry = &crawl.frontier.retry;
     let time = |time: Duration| humantime::format_duration(time).to_string().replace(' ', "");
     vec![
@@ -53,6 +53,7 @@ pub(super) fn defaults() -> Vec<(&'static str, String)> {
         ("accept", fetch.accept.iter().map(|range| format!("{}-{}", range.start(), range.end())).collect::<Vec<_>>().join(",")),
         ("max_parse", time(extract.max_time)),
         ("format", "jsonl".to_owned()),
+        ("table", sink.database.table),
         ("progress", "auto".to_owned()),
         ("color", "auto".to_owned()),
         ("log_format", "text".to_owned()),

@@ -241,6 +241,12 @@ pub(crate) struct Args {
     /// as "body"
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub(crate) save_bodies: Option<PathBuf>,
+    /// The table of a database (-o out.db) that the records go to
+    #[arg(long, value_name = "NAME", requires = "output", help_heading = "Output")]
+    pub(crate) table: Option<String>,
+    /// Keep one row a URL in a database: its newest record, with `first_seen` and `last_seen`; goes on with a file that is there
+    #[arg(long, requires = "output", help_heading = "Output")]
+    pub(crate) upsert: bool,
 
     /// Stop at the first record that fails: start nothing more, let what is in flight finish (--grace), and exit with 3
     #[arg(long, help_heading = "End")]
@@ -297,6 +303,9 @@ pub(crate) struct Args {
     /// What single hosts have of their own, which only a file says.
     #[arg(skip)]
     pub(crate) hosts: Arc<HostRules>,
+    /// A flag that was typed and makes sense only where an output is a database; from elsewhere it is a habit.
+    #[arg(skip)]
+    pub(crate) of_database: Option<&'static str>,
 }
 
 /// What the practice shop is for.

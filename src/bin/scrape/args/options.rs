@@ -229,6 +229,8 @@ impl Typed {
     /// The arguments, with what was set elsewhere.
     pub(crate) fn complete(mut self, elsewhere: &[(&Opt, &Value)]) -> Result<Args, clap::Error> {
         // A habit from a file needs nothing beside it: `overwrite = true` has nothing to say where the output is stdout.
+        let is_typed = |id: &&str| self.matches.value_source(id) == Some(ValueSource::CommandLine);
+        let of_database = ["table", "upsert"].into_iter().find(is_typed);
         let is_habit = |arg: &Arg| elsewhere.iter().any(|(option, _)| option.arg.get_id() == arg.get_id());
         let mut command = command().mut_args(|arg| if is_habit(&arg) { arg.requires(Reset) } else { arg });
         // In front: what was typed may end with an open list of inputs.
@@ -236,6 +238,7 @@ impl Typed {
         let at = self.words.len().min(1);
         self.words.splice(at..at, words.collect::<Vec<_>>());
         let matches = command.try_get_matches_from_mut(self.words).map_err(unshown)?;
-        Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+        let args = Args::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        Ok(Args { of_database, ..args })
     }
 }
