@@ -58,13 +58,28 @@ impl Earlier {
 
     /// Adds a finished target: its index, and its URL as its record shows it.
     pub fn add(&mut self, index: u64, url: &str) {
-        self.finished.push(entry(hash(&self.key, url), index));
+        self.finished.push(self.entry(index, url));
     }
 
     /// Goes on to ask which targets of the list these are.
     #[must_use]
     pub fn claims(self) -> Claims {
         Claims::new(self)
+    }
+
+    /// A target as it is kept here: two are the same target if these are the same.
+    pub(crate) fn entry(&self, index: u64, url: &str) -> u128 {
+        entry(hash(&self.key, url), index)
+    }
+
+    /// The targets, in the order in which they were added.
+    pub(crate) fn entries(&self) -> &[u128] {
+        &self.finished
+    }
+
+    /// The targets, to be sorted or dropped.
+    pub(crate) fn entries_mut(&mut self) -> &mut Vec<u128> {
+        &mut self.finished
     }
 }
 

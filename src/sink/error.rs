@@ -43,6 +43,55 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// The records of the file to go on with have other fields or columns than this run's.
+    #[error(
+        "cannot go on with {}: its {what} are not those of this run (line {line}: {how}): ask for the same as the run that began it, \
+         or choose another name",
+        .path.display()
+    )]
+    Differs {
+        /// The file.
+        path: PathBuf,
+        /// The line in which it shows, from 1.
+        line: u64,
+        /// What differs: "fields", "columns" or "input columns".
+        what: &'static str,
+        /// The names that it has or lacks.
+        how: String,
+    },
+    /// The file to go on with is in another format, or no output at all.
+    #[error("cannot go on with {} as {format}: {}", .path.display(), looks_like(*.looks))]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+        /// What it looks like.
+        looks: Option<&'static str>,
+        /// The format that it was to have.
+        format: &'static str,
+    },
+    /// One of several outputs is new, while another has records already.
+    #[error(
+        "{} has records already and {} has none yet: every record goes to all outputs, so that nothing would be left of them; \
+         go on without the new one, or begin all of them under other names",
+        .path.display(), .missing.display()
+    )]
+    Lacks {
+        /// The file that has records.
+        path: PathBuf,
+        /// The one that is not there.
+        missing: PathBuf,
+    },
+    /// No output is a file.
+    #[error("nothing remembers what is finished: --resume needs an output that is a file (-o FILE), and no pipe or device")]
+    NoMemory,
+    /// The file to go on with cannot be read.
+    #[error("cannot read {}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's cause.
+        source: io::Error,
+    },
     /// The output file cannot be opened or made.
     #[error("cannot open {} for writing", .path.display())]
     Open {
@@ -96,8 +145,17 @@ impl Error {
             | Self::ForeignExtension { .. }
             | Self::Clash { .. }
             | Self::Columns { .. }
-            | Self::NoArray { .. } => true,
-            Self::Open { .. } | Self::NoDirectory { .. } | Self::Busy { .. } | Self::Write { .. } | Self::Swap { .. } => false,
+            | Self::NoArray { .. }
+            | Self::Differs { .. }
+            | Self::NotOurs { .. }
+            | Self::Lacks { .. }
+            | Self::NoMemory => true,
+            Self::Read { .. }
+            | Self::Open { .. }
+            | Self::NoDirectory { .. }
+            | Self::Busy { .. }
+            | Self::Write { .. }
+            | Self::Swap { .. } => false,
         }
     }
 
@@ -113,6 +171,14 @@ impl Error {
             _ => Self::Open { path, source: cause },
         }
     }
+}
+
+/// What a file that is not ours looks like.
+fn looks_like(looks: Option<&str>) -> String {
+    looks.map_or_else(
+        || "it does not begin like an output of this program: choose another name".to_owned(),
+        |looks| format!("it looks like {looks}"),
+    )
 }
 
 /// Every extension of every format: `.jsonl .ndjson .json .csv .tsv`.

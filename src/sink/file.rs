@@ -13,6 +13,12 @@ use super::{Error, Existing};
 /// Other names of standard output. Opened anew, a file behind one of them would be written from its start.
 const STDOUT: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
+/// What is added to the name of an output for the file that will replace it: of a run that overwrites, of one that tries again
+/// what failed, and while a damaged file is written anew.
+const PARTIAL: &str = ".partial";
+const RETRY: &str = ".retry";
+const REPAIR: &str = ".repair";
+
 /// As many links as Linux follows.
 const LINKS: usize = 40;
 
@@ -45,16 +51,18 @@ pub(super) fn open(path: &Path, existing: Existing) -> Result<Opened, Error> {
     };
     let mut options = OpenOptions::new();
     match existing {
-        Existing::Overwrite => return open_beside(path),
+        Existing::Overwrite => return open_beside(path, PARTIAL, false),
+        Existing::ResumeOverwrite => return open_beside(path, PARTIAL, true),
+        // Without a file there is nothing to try again.
+        Existing::RetryFailed if is_there(path, existing) => return open_beside(path, RETRY, true),
         Existing::Refuse => options.write(true).create_new(true),
         Existing::Append => options.read(true).append(true).create(true),
-        Existing::Resume | Existing::ResumeOverwrite | Existing::RetryFailed => {
-            return Err(Error::open(path, io::Error::other("it cannot be gone on with yet")));
-        }
+        Existing::Resume | Existing::RetryFailed => options.read(true).write(true).create(true),
     };
     let file = open_locked(&options, path)?;
     // A run that overwrites would put its file in the place of this one.
-    ensure_free(&partial_of(&follow(path))).inspect_err(|_| {
+    let target = follow(path);
+    [PARTIAL, RETRY].into_iter().try_for_each(|name| ensure_free(&beside(&target, name))).inspect_err(|_| {
         if found.is_none() {
             remove_empty(&file, path);
         }
@@ -62,19 +70,46 @@ pub(super) fn open(path: &Path, existing: Existing) -> Result<Opened, Error> {
     Ok(Opened { file, path: Some(path.to_owned()), swap: None })
 }
 
-/// Opens a new file beside the one that it will replace.
-fn open_beside(path: &Path) -> Result<Opened, Error> {
+/// Whether a run that goes on has something to go on with.
+pub(super) fn is_there(path: &Path, existing: Existing) -> bool {
+    let names: &[&str] = match existing {
+        Existing::ResumeOverwrite => &[PARTIAL],
+        Existing::RetryFailed => &["", RETRY],
+        _ => &[""],
+    };
     let target = follow(path);
-    let partial = partial_of(&target);
-    if fs::symlink_metadata(&partial).is_ok_and(|found| !found.is_file()) {
-        return Err(Error::open(&partial, io::Error::other("something that is no file is in the way")));
-    }
-    let file = open_locked(OpenOptions::new().write(true).create(true).truncate(false), &partial)?;
+    names.iter().any(|name| fs::symlink_metadata(beside(&target, name)).is_ok())
+}
+
+/// Opens a file beside the one that it will replace: a new one, or with `keep` the one that is there.
+fn open_beside(path: &Path, name: &str, keep: bool) -> Result<Opened, Error> {
+    let target = follow(path);
+    let partial = beside(&target, name);
+    let file = open_new(&partial)?;
     let old = open_old(&target).inspect_err(|_| remove_empty(&file, &partial))?;
     // Before the first byte: what only some may read must not pass through a file that everybody can.
-    let ready = old.as_ref().map_or(Ok(()), |old| take_after(&file, old)).and_then(|()| file.set_len(0));
+    let ready = old.as_ref().map_or(Ok(()), |old| take_after(&file, old));
+    let ready = ready.and_then(|()| if keep { Ok(()) } else { file.set_len(0) });
     ready.map_err(|cause| Error::open(&partial, cause))?;
     Ok(Opened { file, path: Some(partial), swap: Some(Swap { target, old }) })
+}
+
+/// Opens and locks a file that only a run makes.
+fn open_new(path: &Path) -> Result<File, Error> {
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(Error::open(path, io::Error::other("something that is no file is in the way")));
+    }
+    open_locked(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
+}
+
+/// Opens an empty file beside one that is held, to write that one anew; answers the two names.
+pub(super) fn open_repair(path: &Path, old: &File) -> Result<(File, PathBuf, PathBuf), Error> {
+    let target = follow(path);
+    let repair = beside(&target, REPAIR);
+    let file = open_new(&repair)?;
+    let ready = take_after(&file, old).and_then(|()| file.set_len(0));
+    ready.map_err(|cause| Error::open(&repair, cause))?;
+    Ok((file, repair, target))
 }
 
 /// Opens the file that is to be replaced, for its lock and to learn that we may write it.
@@ -82,7 +117,7 @@ fn open_old(target: &Path) -> Result<Option<File>, Error> {
     if fs::metadata(target).is_err() {
         return Ok(None);
     }
-    open_locked(OpenOptions::new().write(true), target).map(Some)
+    open_locked(OpenOptions::new().read(true).write(true), target).map(Some)
 }
 
 /// Gives a file another one's permissions, and its owner where the system lets us.
@@ -95,16 +130,16 @@ fn take_after(file: &File, old: &File) -> io::Result<()> {
 }
 
 /// Removes a file that this run has just made and holds.
-fn remove_empty(file: &File, path: &Path) {
+pub(super) fn remove_empty(file: &File, path: &Path) {
     if file.metadata().is_ok_and(|file| file.len() == 0) {
         let _ = fs::remove_file(path);
     }
 }
 
 /// `out.csv.partial` beside `out.csv`.
-fn partial_of(target: &Path) -> PathBuf {
+fn beside(target: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(target.file_name().unwrap_or_default());
-    name.push(".partial");
+    name.push(suffix);
     target.with_file_name(name)
 }
 

@@ -4,14 +4,21 @@ use std::fs::File;
 use std::path::Path;
 
 use super::escape::write_json;
+use super::journal::{Array, Grammar, Kept};
 use super::{Error, Format, tail};
-use crate::model::Record;
+use crate::model::{Columns, Record};
 
 /// The JSON format.
-#[derive(Default)]
 pub(super) struct Json {
+    columns: Columns,
     /// A record precedes the next one, so that a comma must.
     follows: bool,
+}
+
+impl Json {
+    pub(super) fn new(columns: Columns) -> Self {
+        Self { columns, follows: false }
+    }
 }
 
 impl Format for Json {
@@ -46,6 +53,17 @@ impl Format for Json {
             Some(_) => self.follows = true,
         }
         Ok(keep)
+    }
+
+    fn grammar(&self) -> Box<dyn Grammar> {
+        Box::new(Array::new(self.columns.clone()))
+    }
+
+    fn go_on(&mut self, kept: &Kept, out: &mut Vec<u8>) {
+        self.follows = kept.records > 0;
+        if !self.follows {
+            out.push(b'\n');
+        }
     }
 }
 

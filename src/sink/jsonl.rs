@@ -4,11 +4,14 @@ use std::fs::File;
 use std::path::Path;
 
 use super::escape::write_json;
+use super::journal::{Grammar, Kept, Lines};
 use super::{Error, Format, tail};
-use crate::model::Record;
+use crate::model::{Columns, Record};
 
-/// The JSONL format. It has no state: a line says all.
-pub(super) struct JsonLines;
+/// The JSONL format. A line says all: of the columns only what reads files back wants to know.
+pub(super) struct JsonLines {
+    pub(super) columns: Columns,
+}
 
 impl Format for JsonLines {
     fn begin(&mut self, _: &mut Vec<u8>) {}
@@ -22,6 +25,16 @@ impl Format for JsonLines {
 
     fn reopen(&mut self, path: &Path, file: &mut File, out: &mut Vec<u8>) -> Result<u64, Error> {
         tail::end_line(path, file, out)
+    }
+
+    fn grammar(&self) -> Box<dyn Grammar> {
+        Box::new(Lines::new(self.columns.clone()))
+    }
+
+    fn go_on(&mut self, kept: &Kept, out: &mut Vec<u8>) {
+        if kept.last.is_some_and(|byte| byte != b'\n') {
+            out.push(b'\n');
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 mod error;
 mod escape;
 mod file;
+mod journal;
 mod json;
 mod jsonl;
 mod lock;
@@ -30,6 +31,7 @@ pub use error::Error;
 pub use writer::{End, Finished, Writer};
 
 use crate::model::{Columns, Earlier, Record};
+use journal::{Grammar, Kept};
 use output::Output;
 use place::{Lent, Opened, Sink};
 use stream::Stream;
@@ -100,16 +102,18 @@ pub enum Existing {
     Overwrite,
     /// Go on after its end.
     Append,
-    /// Go on with it: its records stay, and what has one is finished ([`Writer::take_earlier`]). Begin one where there is none.
+    /// Go on with it: its whole records stay, and what has one in every file is finished ([`Writer::take_earlier`]). What is torn at
+    /// its end or damaged goes. Begin one where there is none. Pipes, devices and writers have no memory: they get what is new.
     Resume,
     /// Go on with the file that an overwriting run which did not end has left beside it, and replace it when this run is complete.
     ResumeOverwrite,
-    /// Go on with its records without an error, and try the others again: written beside, swapped in when this run is complete.
+    /// Go on with its records without an error, and try the others again: written beside (`FILE.retry`), swapped in when this run is
+    /// complete. What a run of tries that did not end has left is gone on with, and what failed in it is finished.
     RetryFailed,
 }
 
 /// A way to write records. Every call appends to `out` and must leave what was there.
-pub trait Format: Send {
+trait Format: Send {
     /// What comes before the first record.
     fn begin(&mut self, out: &mut Vec<u8>);
 
@@ -125,6 +129,13 @@ pub trait Format: Send {
     /// # Errors
     /// Records of this format and these columns cannot follow what the file holds.
     fn reopen(&mut self, path: &Path, file: &mut File, out: &mut Vec<u8>) -> Result<u64, Error>;
+
+    /// How a file of this format and these columns is read back.
+    fn grammar(&self) -> Box<dyn Grammar>;
+
+    /// Instead of [`begin`](Self::begin), for a file that was read back and has something left: appends what must come between
+    /// that and the first record.
+    fn go_on(&mut self, kept: &Kept, out: &mut Vec<u8>);
 }
 
 /// How a table writes its text.
@@ -146,7 +157,7 @@ pub struct FormatEntry {
     /// What it is, in the words of `--help`.
     pub help: &'static str,
     /// Makes one. Fails where the columns do not fit the format.
-    pub make: fn(Style, Columns) -> Result<Box<dyn Format>, Error>,
+    make: fn(Style, Columns) -> Result<Box<dyn Format>, Error>,
 }
 
 /// Every format; the first is the default.
@@ -155,13 +166,13 @@ pub static FORMATS: &[FormatEntry] = &[
         name: "jsonl",
         extensions: &["jsonl", "ndjson"],
         help: "one JSON object a line",
-        make: |_, _| Ok(Box::new(jsonl::JsonLines)),
+        make: |_, columns| Ok(Box::new(jsonl::JsonLines { columns })),
     },
     FormatEntry {
         name: "json",
         extensions: &["json"],
         help: "one JSON array of all records",
-        make: |_, _| Ok(Box::new(json::Json::default())),
+        make: |_, columns| Ok(Box::new(json::Json::new(columns))),
     },
     FormatEntry {
         name: "csv",
@@ -224,27 +235,21 @@ const FOREIGN: &[&str] = &[
 /// ```
 pub fn open(settings: Settings, columns: &Columns) -> Result<Writer, Error> {
     let Settings { outputs, existing, csv_safe, terminal } = settings;
-    let open = |to| open_one(to, existing, Style { csv_safe, terminal }, columns.clone());
+    let style = Style { csv_safe, terminal };
+    if matches!(existing, Existing::Resume | Existing::ResumeOverwrite | Existing::RetryFailed) {
+        return journal::open(outputs, existing, style, columns);
+    }
+    let open = |to| open_one(to, existing, style, columns);
     let opened = outputs.into_iter().map(open).collect::<Result<_, _>>()?;
     Ok(Writer::new(opened, Earlier::default()))
 }
 
-fn open_one(to: To, existing: Existing, style: Style, columns: Columns) -> Result<Box<dyn Output>, Error> {
-    let To { place, format } = to;
-    let (entry, terminal) = match &place {
-        Destination::File(path) => {
-            let entry = format.map_or_else(|| FormatEntry::for_file(path), Ok)?;
-            (entry, file::is_terminal(path))
-        }
-        Destination::Stdout | Destination::Writer(_) => (format.unwrap_or(&FORMATS[0]), style.terminal),
-    };
-    let mut format = (entry.make)(Style { terminal, ..style }, columns)?;
+fn open_one(to: To, existing: Existing, style: Style, columns: &Columns) -> Result<Box<dyn Output>, Error> {
+    let (_, mut format) = make(&to, style, columns)?;
     let mut lead = Vec::new();
-    let sink: Box<dyn Sink> = match place {
-        Destination::Stdout => Box::new(Opened::stdout()?),
-        Destination::File(path) if file::is_stdout(&path) => Box::new(Opened::stdout()?),
-        Destination::Writer(writer) => Box::new(Lent(writer)),
-        Destination::File(path) => {
+    let sink: Box<dyn Sink> = match place(to.place)? {
+        Place::Open(sink) => sink,
+        Place::Path(path) => {
             let mut opened = file::open(&path, existing)?;
             let failed = |cause| Error::open(&path, cause);
             if opened.file.metadata().map_err(failed)?.len() > 0 {
@@ -257,6 +262,35 @@ fn open_one(to: To, existing: Existing, style: Style, columns: Columns) -> Resul
     };
     format.begin(&mut lead);
     Ok(Box::new(Stream::new(sink, format, lead)?))
+}
+
+/// The format of an output, and one to write it with.
+fn make(to: &To, style: Style, columns: &Columns) -> Result<(&'static FormatEntry, Box<dyn Format>), Error> {
+    let (entry, terminal) = match &to.place {
+        Destination::File(path) => {
+            let entry = to.format.map_or_else(|| FormatEntry::for_file(path), Ok)?;
+            (entry, file::is_terminal(path))
+        }
+        Destination::Stdout | Destination::Writer(_) => (to.format.unwrap_or(&FORMATS[0]), style.terminal),
+    };
+    Ok((entry, (entry.make)(Style { terminal, ..style }, columns.clone())?))
+}
+
+/// Where an output's bytes go.
+enum Place {
+    /// There.
+    Open(Box<dyn Sink>),
+    /// To what has this name.
+    Path(PathBuf),
+}
+
+fn place(destination: Destination) -> Result<Place, Error> {
+    Ok(match destination {
+        Destination::Stdout => Place::Open(Box::new(Opened::stdout()?)),
+        Destination::File(path) if file::is_stdout(&path) => Place::Open(Box::new(Opened::stdout()?)),
+        Destination::Writer(writer) => Place::Open(Box::new(Lent(writer))),
+        Destination::File(path) => Place::Path(path),
+    })
 }
 
 #[cfg(test)]

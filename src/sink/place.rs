@@ -69,8 +69,7 @@ pub(super) struct Opened {
 pub(super) struct Swap {
     /// The name to take.
     pub target: PathBuf,
-    /// The file that has the name now, held open for its lock.
-    #[expect(dead_code, reason = "nobody reads it: that it is open keeps other runs away")]
+    /// The file that has the name now, held open for its lock, and to be read where its records are gone on with.
     pub old: Option<File>,
 }
 

@@ -10,6 +10,7 @@ use csv::{ByteRecord, ReaderBuilder, Terminator, WriterBuilder};
 use serde_json::Value;
 
 use super::escape::write_json;
+use super::journal::{self, Grammar, Kept, Rows};
 use super::{Error, Format, Style, tail};
 use crate::model::{Clean, Columns, ErrorKind, Record};
 
@@ -27,6 +28,15 @@ const OWN: [&str; 11] = [
     "error",
     "error_message",
 ];
+
+/// What a spreadsheet takes for the beginning of a formula.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+/// Whether a text is written with a `'` more before it, where tables are to be safe. What looks as if it had got one gets one too:
+/// so what it was can always be told.
+pub(super) fn is_formula(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(FORMULA)
+}
 
 /// No header of ours is longer than this; a file whose first line is, is not looked through.
 const LONGEST_HEADER: u64 = 1 << 20;
@@ -48,8 +58,20 @@ impl Table {
         if let Some(name) = columns.data.iter().find(|name| !taken.insert(name.to_string())) {
             return Err(Error::Clash { name: name.to_string() });
         }
-        let csv = WriterBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).from_writer(Rows::default());
-        Ok(Self { row: Row { csv, style, scratch: Vec::new() }, columns, delimiter })
+        Ok(Self { row: Row::new(delimiter, style), columns, delimiter })
+    }
+
+    /// The first row of a new table.
+    fn own_header(&self) -> Vec<u8> {
+        let (mut row, mut out) = (Row::new(self.delimiter, self.row.style), Vec::new());
+        for name in OWN.into_iter().chain(self.columns.data.iter().map(|name| &**name)) {
+            row.text(name);
+        }
+        for name in input_names(&self.columns) {
+            row.text(&name);
+        }
+        row.end(&mut out);
+        out
     }
 
     /// The first row of a table.
@@ -68,13 +90,7 @@ fn input_names(columns: &Columns) -> impl Iterator<Item = String> {
 
 impl Format for Table {
     fn begin(&mut self, out: &mut Vec<u8>) {
-        for name in OWN.into_iter().chain(self.columns.data.iter().map(|name| &**name)) {
-            self.row.text(name);
-        }
-        for name in input_names(&self.columns) {
-            self.row.text(&name);
-        }
-        self.row.end(out);
+        out.extend(self.own_header());
     }
 
     fn record(&mut self, record: &Record, out: &mut Vec<u8>) {
@@ -110,33 +126,53 @@ impl Format for Table {
     fn end(&mut self, _: &mut Vec<u8>) {}
 
     fn reopen(&mut self, path: &Path, file: &mut File, out: &mut Vec<u8>) -> Result<u64, Error> {
-        let mut own = Vec::new();
-        self.begin(&mut own);
         let read = |file: &mut File| file.rewind().and_then(|()| self.header(file.take(LONGEST_HEADER)));
         let found = read(file).map_err(|cause| Error::open(path, cause))?;
-        let ours = self.header(own.as_slice()).map_err(|cause| Error::open(path, cause))?;
+        let ours = self.header(self.own_header().as_slice()).map_err(|cause| Error::open(path, cause))?;
         if found == ours {
             return tail::end_line(path, file, out);
         }
         let shown = |header: &ByteRecord| header.iter().map(String::from_utf8_lossy).collect::<Vec<_>>().join(",");
         Err(Error::Columns { path: path.to_owned(), found: shown(&found), ours: shown(&ours) })
     }
+
+    fn grammar(&self) -> Box<dyn Grammar> {
+        let Style { csv_safe, .. } = self.row.style;
+        Box::new(Rows::new(self.delimiter, csv_safe, self.own_header()))
+    }
+
+    fn go_on(&mut self, kept: &Kept, out: &mut Vec<u8>) {
+        let names = |header: &[u8]| journal::names(header, self.delimiter).unwrap_or_default();
+        let order = journal::order(&names(&kept.head), &names(&self.own_header()));
+        self.row.order = order.filter(|order| !order.is_sorted());
+        if kept.last.is_some_and(|byte| byte != b'\n') {
+            out.push(b'\n');
+        }
+    }
 }
 
 /// One row in the making.
 struct Row {
-    csv: csv::Writer<Rows>,
+    csv: csv::Writer<Made>,
     style: Style,
     scratch: Vec<u8>,
+    /// For a file whose columns stand in another order: which of ours comes at each place, and the cells of the row in our order.
+    order: Option<Vec<usize>>,
+    cells: ByteRecord,
 }
 
 impl Row {
+    fn new(delimiter: u8, style: Style) -> Self {
+        let csv = WriterBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).from_writer(Made::default());
+        Self { csv, style, scratch: Vec::new(), order: None, cells: ByteRecord::new() }
+    }
+
     /// A cell of text.
     fn text(&mut self, text: &str) {
         let Style { csv_safe, terminal } = self.style;
         // NUL is text to no reader of tables; the rest may stay in a file, but must not act on a screen.
         let foul = |c: char| c == '\0' || terminal && Clean::is_hostile(c) && !matches!(c, '\n' | '\t');
-        let formula = csv_safe && text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+        let formula = csv_safe && is_formula(text);
         let is_foul = if terminal { text.contains(foul) } else { text.contains('\0') };
         if !formula && !is_foul {
             return self.cell(text.as_bytes());
@@ -185,11 +221,18 @@ impl Row {
 
     /// A cell, quoted where it must be.
     fn cell(&mut self, cell: &[u8]) {
+        if self.order.is_some() {
+            return self.cells.push_field(cell);
+        }
         self.csv.write_field(cell).expect("a Vec takes every write");
     }
 
     /// Ends the row and moves it to `out`.
     fn end(&mut self, out: &mut Vec<u8>) {
+        for place in self.order.iter().flatten() {
+            self.csv.write_field(&self.cells[*place]).expect("a Vec takes every write");
+        }
+        self.cells.clear();
         self.csv.write_record(None::<&[u8]>).expect("every row has as many cells as the header");
         self.csv.flush().expect("a Vec takes every write");
         out.append(&mut self.csv.get_ref().0.borrow_mut());
@@ -198,9 +241,9 @@ impl Row {
 
 /// What csv writes into. It lends this out only for reading, hence the cell.
 #[derive(Default)]
-struct Rows(RefCell<Vec<u8>>);
+struct Made(RefCell<Vec<u8>>);
 
-impl Write for Rows {
+impl Write for Made {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.get_mut().extend_from_slice(bytes);
         Ok(bytes.len())

@@ -21,7 +21,8 @@ pub enum End {
 /// What is left behind by finished outputs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Finished {
-    /// With `Existing::Overwrite` and an incomplete run: the files that have this run's records. The old ones are untouched.
+    /// Of an incomplete run that was to replace files (`Existing::Overwrite`, `ResumeOverwrite`, `RetryFailed`): those that have its
+    /// records. The old ones are untouched.
     pub partial: Vec<PathBuf>,
 }
 

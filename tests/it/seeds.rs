@@ -9,6 +9,8 @@ mod asked;
 mod charset;
 #[path = "../fuzz/checks/decode.rs"]
 mod decode;
+#[path = "../fuzz/checks/journal.rs"]
+mod journal;
 #[path = "../fuzz/checks/lines.rs"]
 mod lines;
 #[path = "../fuzz/checks/page.rs"]
@@ -19,10 +21,11 @@ mod selector;
 type Check = fn(&[u8]);
 
 /// Every fuzz target.
-const TARGETS: [(&str, Check); 6] = [
+const TARGETS: [(&str, Check); 7] = [
     ("asked", asked::check),
     ("charset", charset::check),
     ("decode", decode::check),
+    ("journal", journal::check),
     ("lines", lines::check),
     ("page", page::check),
     ("selector", selector::check),

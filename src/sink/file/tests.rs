@@ -9,6 +9,10 @@ use super::*;
 use crate::sink::samples::{columns, failed, full, into, sent, write_all, written};
 use crate::sink::{Destination, End, Finished, Settings, Writer};
 
+fn partial_of(target: &Path) -> PathBuf {
+    beside(target, PARTIAL)
+}
+
 fn folder() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out.jsonl");

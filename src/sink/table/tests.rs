@@ -74,6 +74,8 @@ fn formulas_are_text_only_when_asked_for() {
         ("@x", "'@x"),
         ("\tx", "'\tx"),
         ("\rx", "'\rx"),
+        ("'=1", "''=1"),
+        ("'a", "'a"),
         ("a=1", "a=1"),
         ("", ""),
     ] {

@@ -1,0 +1,126 @@
+//! Trying again what failed, and going on with what is to replace a file.
+
+use super::*;
+
+/// The records of a list as a second run makes them: without errors.
+fn mended(records: &[Record]) -> Vec<Record> {
+    let mend = |record: &Record| Record { error: None, error_message: None, data: full().data, ..record.clone() };
+    records.iter().map(mend).collect()
+}
+
+/// Without an error first, in their order, then the others.
+fn tried(records: &[Record], again: &[Record]) -> Vec<Record> {
+    let failed = |at: &usize| records[*at].error.is_some();
+    let good = (0..records.len()).filter(|at| !failed(at)).map(|at| records[at].clone());
+    good.chain((0..records.len()).filter(failed).map(|at| again[at].clone())).collect()
+}
+
+#[test]
+fn what_failed_is_tried_again_and_the_rest_stays_byte_by_byte() {
+    let records = records(20);
+    let again = mended(&records);
+    for format in FORMATS {
+        for cut in [0, 1, 30] {
+            let (folder, path) = file_of(format);
+            let old = written(format.name, &records);
+            write(&path, &old[..old.len() - cut]).unwrap();
+            let mut writer = opened(&[&path], Existing::RetryFailed).unwrap();
+            let earlier = writer.take_earlier();
+            let left = left(&earlier, &again);
+            writer.run(&mut sent(&left), &mut |_| ()).unwrap();
+            assert_eq!(read_to_string(&path).unwrap(), old[..old.len() - cut], "untouched until the end");
+            assert_eq!(writer.finish(true).unwrap().partial, [] as [PathBuf; 0]);
+            let mut good: Vec<_> = records.iter().filter(|record| record.error.is_none()).cloned().collect();
+            good.truncate(again.len() - left.len());
+            assert_eq!(read_to_string(&path).unwrap(), written(format.name, &[good, left].concat()), "{} {cut}", format.name);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
+}
+
+#[test]
+fn a_run_of_tries_that_was_cut_anywhere_is_gone_on_with() {
+    let records = records(4);
+    let again = mended(&records);
+    for format in FORMATS {
+        let (_folder, path) = file_of(format);
+        let retry = path.with_file_name(format!("out.{}.retry", format.name));
+        let (old, whole) = (written(format.name, &records), written(format.name, &tried(&records, &again)));
+        for cut in 0..whole.len() {
+            write(&path, &old).unwrap();
+            write(&retry, &whole.as_bytes()[..cut]).unwrap();
+            go_on(opened(&[&path], Existing::RetryFailed), &again, true).unwrap();
+            assert_eq!(read_to_string(&path).unwrap(), whole, "{} {cut}", format.name);
+            assert!(!retry.exists());
+        }
+    }
+}
+
+#[test]
+fn a_try_that_failed_again_is_finished_until_the_next_run_of_tries() {
+    let records = records(12);
+    for format in FORMATS {
+        let (_folder, path) = file_of(format);
+        write(&path, written(format.name, &records)).unwrap();
+        let retry = path.with_file_name(format!("out.{}.retry", format.name));
+        let mut writer = opened(&[&path], Existing::RetryFailed).unwrap();
+        writer.run(&mut sent(&records[2..3]), &mut |_| ()).unwrap();
+        assert_eq!(writer.finish(false).unwrap().partial, [&*retry]);
+        assert_eq!(go_on(opened(&[&path], Existing::RetryFailed), &records, true).unwrap(), 1, "the third is finished");
+        let mut found = read_back(format.name, &path);
+        found.sort();
+        assert_eq!(found, expected(&records));
+        assert_eq!(go_on(opened(&[&path], Existing::RetryFailed), &records, true).unwrap(), 2);
+    }
+}
+
+#[test]
+fn a_page_that_came_since_is_not_lost_to_an_older_try_that_failed() {
+    let records = records(12);
+    let again = mended(&records);
+    for format in FORMATS {
+        let (_folder, path) = file_of(format);
+        write(&path, written(format.name, &again)).unwrap();
+        let retry = path.with_file_name(format!("out.{}.retry", format.name));
+        for stale in [tried(&records, &records), records.clone(), records.iter().rev().cloned().collect()] {
+            write(&retry, written(format.name, &stale)).unwrap();
+            assert_eq!(go_on(opened(&[&path], Existing::RetryFailed), &again, true).unwrap(), 0, "{}", format.name);
+            let mut found = read_back(format.name, &path);
+            found.sort();
+            assert_eq!(found, expected(&again), "{}", format.name);
+        }
+    }
+}
+
+#[test]
+fn tries_without_a_file_begin_one() {
+    for format in FORMATS {
+        let (folder, path) = file_of(format);
+        go_on(opened(&[&path], Existing::RetryFailed), &records(5), true).unwrap();
+        assert_eq!(read_to_string(&path).unwrap(), written(format.name, &records(5)));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn a_run_that_overwrites_goes_on_with_what_it_had_and_leaves_the_old_file_alone() {
+    let records = records(6);
+    for format in FORMATS {
+        let (_folder, path) = file_of(format);
+        let partial = path.with_file_name(format!("out.{}.partial", format.name));
+        let whole = written(format.name, &records);
+        for cut in (0..whole.len()).step_by(7) {
+            write(&path, "old").unwrap();
+            write(&partial, &whole.as_bytes()[..cut]).unwrap();
+            let writer = opened(&[&path], Existing::ResumeOverwrite).unwrap();
+            assert_eq!(writer.finish(false).unwrap().partial, [&*partial]);
+            assert_eq!(read_to_string(&path).unwrap(), "old");
+            go_on(opened(&[&path], Existing::ResumeOverwrite), &records, true).unwrap();
+            assert_eq!(read_to_string(&path).unwrap(), whole, "{} {cut}", format.name);
+            assert!(!partial.exists());
+        }
+        write(&partial, "something else").unwrap();
+        assert!(opened(&[&path], Existing::ResumeOverwrite).err().unwrap().is_usage());
+        assert_eq!((read_to_string(&partial).unwrap(), read_to_string(&path).unwrap()), ("something else".to_owned(), whole));
+    }
+}
