@@ -26,7 +26,7 @@ use crate::fetch::{self, Fetcher, Memory};
 use crate::ledger::Ledger;
 use crate::model::{Columns, Ended, Record, Status, Summary, Waits};
 use crate::policy::{LimitBy, robots};
-use crate::sink::{self, Destination, End, Existing};
+use crate::sink::{self, Destination, End};
 use crate::source;
 
 /// What a run is to do: one `Settings` a stage.
@@ -87,8 +87,8 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let bound = plan.crawl.concurrency.saturating_mul(2).clamp(2, 1 << 16);
 
     let (targets_out, targets) = mpsc::channel(bound);
-    let again = matches!(plan.sink.existing, Existing::Resume | Existing::ResumeOverwrite | Existing::RetryFailed);
-    let mut source = start_source(source::Settings { twice: plan.source.twice || again, ..plan.source }, targets_out)?;
+    let twice = plan.source.twice || plan.sink.existing.goes_on();
+    let mut source = start_source(source::Settings { twice, ..plan.source }, targets_out)?;
     // What has not begun has nothing to finish, so a stop or the deadline ends it at once.
     let deadline = plan.crawl.deadline.and_then(|deadline| Instant::now().checked_add(deadline));
     let mut patience = Patience::new(plan.crawl.patience, &stop, began);

@@ -112,6 +112,14 @@ pub enum Existing {
     RetryFailed,
 }
 
+impl Existing {
+    /// Whether what an earlier run has finished is not done again.
+    #[must_use]
+    pub const fn goes_on(self) -> bool {
+        matches!(self, Self::Resume | Self::ResumeOverwrite | Self::RetryFailed)
+    }
+}
+
 /// A way to write records. Every call appends to `out` and must leave what was there.
 trait Format: Send {
     /// What comes before the first record.
@@ -236,7 +244,7 @@ const FOREIGN: &[&str] = &[
 pub fn open(settings: Settings, columns: &Columns) -> Result<Writer, Error> {
     let Settings { outputs, existing, csv_safe, terminal } = settings;
     let style = Style { csv_safe, terminal };
-    if matches!(existing, Existing::Resume | Existing::ResumeOverwrite | Existing::RetryFailed) {
+    if existing.goes_on() {
         return journal::open(outputs, existing, style, columns);
     }
     let open = |to| open_one(to, existing, style, columns);

@@ -28,7 +28,7 @@ fn stop(live: Live) -> Run {
 
 /// What the program says when it is asked, as often as it takes until it says this.
 #[track_caller]
-fn ask(live: &Live, text: &str) -> String {
+pub(crate) fn ask(live: &Live, text: &str) -> String {
     let (start, mut asked) = (Instant::now(), 0);
     loop {
         asked += 1;

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use scrape::model::Secrets;
-use scrape::{Destination, Ended, Existing, Halt, Plan};
+use scrape::{Destination, Ended, Halt, Plan};
 use tokio::runtime::{Builder, Runtime};
 
 use args::{Args, DemoMode};
@@ -188,7 +188,7 @@ async fn run(
 /// Says what the run would do. Nothing has been opened for writing, and a signal ends the program as it ends any other.
 fn survey(plan: Plan, form: Form) -> Result<Exit, Failed> {
     let settings = plan.crawl.clone();
-    if matches!(plan.sink.existing, Existing::Resume | Existing::ResumeOverwrite | Existing::RetryFailed) {
+    if plan.sink.existing.goes_on() {
         tracing::warn!("--dry-run does not look into the output: what --resume would skip is counted too");
     }
     let survey = scrape::survey(plan).map_err(failed)?;

@@ -156,7 +156,9 @@ fn sink(args: &Args, plan: &mut Plan) {
     };
     sink.terminal = matches!(place, Destination::Stdout) && io::stdout().is_terminal();
     sink.outputs = vec![To { place, format: args.format.as_deref().and_then(FormatEntry::named) }];
-    sink.existing = match (args.resume, args.overwrite, args.append) {
+    // A habit from a file has nothing to say where the output is none.
+    let resume = args.resume && args.output.is_some();
+    sink.existing = match (resume, args.overwrite, args.append) {
         (true, true, _) => Existing::ResumeOverwrite,
         (true, false, _) if args.retry_failed => Existing::RetryFailed,
         (true, ..) => Existing::Resume,

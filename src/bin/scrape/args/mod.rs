@@ -222,7 +222,7 @@ pub(crate) struct Args {
     #[arg(long, requires = "output", help_heading = "Output")]
     pub(crate) append: bool,
     /// Go on with what a run that was cut short has left, or begin: targets with a record are skipped, and the exit code is about the
-    /// others; with --overwrite go on with FILE.partial
+    /// others; a list from a pipe is read to its end first; with --overwrite go on with FILE.partial
     #[arg(long, conflicts_with = "append", requires = "output", help_heading = "Output")]
     pub(crate) resume: bool,
     /// With --resume try the targets again whose records have an error, and replace those when the run is finished

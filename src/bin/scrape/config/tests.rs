@@ -173,6 +173,10 @@ fn a_habit_needs_nothing_beside_it() {
     assert_eq!((args.overwrite, args.output), (true, None));
     assert!(matches!(read_all("--overwrite", &[], ""), Err(Error::Typed(_))), "typed it makes no sense");
     assert!(read_all("--overwrite", &[], "output = \"x\"").is_ok());
+    assert!(
+        read_all("", &[("SCRAPE_RESUME", "1")], "retry-failed = true").is_ok_and(|(args, _)| args.resume && args.retry_failed)
+    );
+    assert!(matches!(read_all("--retry-failed -o x", &[], ""), Err(Error::Typed(_))), "typed it needs something to go on with");
 }
 
 #[test]
