@@ -311,7 +311,7 @@ pub fn open(settings: Settings, columns: &Columns) -> Result<Writer, Error> {
     settings.check()?;
     let Settings { outputs, existing, csv_safe, fsync, terminal, database } = settings;
     let opening = Opening { existing, style: Style { csv_safe, terminal }, database, columns };
-    if matches!(existing, Existing::Resume | Existing::ResumeOverwrite | Existing::RetryFailed) {
+    if existing.goes_on() {
         return journal::open(outputs, &opening)?.synced(fsync);
     }
     let open = |to: To| match to.entry()?.kind {

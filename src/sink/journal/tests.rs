@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::model::{Columns, Data, Earlier, ErrorKind, Record};
-use crate::sink::samples::{columns, full, sent, written};
+use crate::sink::samples::{byte_formats, columns, full, sent, written};
 use crate::sink::{Destination, Error, Existing, FORMATS, FormatEntry, Settings, To, Writer, open};
 
 mod damage;
@@ -117,7 +117,7 @@ fn expected(records: &[Record]) -> Vec<(u64, String, String)> {
 
 #[test]
 fn a_file_that_is_not_there_is_begun_and_a_whole_one_stays_as_it_is() {
-    for format in FORMATS {
+    for format in byte_formats() {
         for count in [0, 1, 9] {
             let (folder, path) = file_of(format);
             let records = records(count);
@@ -134,7 +134,7 @@ fn a_file_that_is_not_there_is_begun_and_a_whole_one_stays_as_it_is() {
 #[test]
 fn wherever_a_file_was_cut_going_on_makes_it_what_it_would_have_been() {
     let records = records(4);
-    for format in FORMATS {
+    for format in byte_formats() {
         let whole = written(format.name, &records);
         let (_folder, path) = file_of(format);
         for cut in 0..whole.len() {
@@ -149,7 +149,7 @@ fn wherever_a_file_was_cut_going_on_makes_it_what_it_would_have_been() {
 #[test]
 fn what_is_gone_on_with_twice_is_as_if_once() {
     let records = records(12);
-    for format in FORMATS {
+    for format in byte_formats() {
         let whole = written(format.name, &records);
         let (_folder, path) = file_of(format);
         for (first, second) in [(300, 900), (whole.len() / 2, 20), (whole.len() - 1, 700)] {
@@ -222,7 +222,7 @@ fn a_cell_made_safe_for_a_spreadsheet_is_read_as_what_it_was() {
     for (record, url) in records.iter_mut().zip(["=1+1", "'=1", "a\0b"]) {
         url.clone_into(&mut record.url);
     }
-    for format in FORMATS {
+    for format in byte_formats() {
         let (_folder, path) = file_of(format);
         let open = || open(Settings { csv_safe: true, ..settings(&[&path], Existing::Resume) }, &columns());
         assert_eq!(go_on(open(), &records, true).unwrap(), 3);

@@ -86,5 +86,5 @@ fn is_object(line: &str) -> bool {
 
 fn rows(bytes: &[u8], delimiter: u8) -> usize {
     let rows = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text(bytes).as_bytes()).into_records();
-    rows.inspect(|row| assert!(row.is_ok(), "as many cells as columns")).count()
+    rows.map(|row| row.expect("as many cells as columns")).fold(0, |count, _| count + 1)
 }

@@ -67,7 +67,7 @@ proptest! {
         zeros in (0usize..500, 0usize..300),
     ) {
         let records = records(7);
-        for format in FORMATS {
+        for format in byte_formats() {
             let (_folder, path) = file_of(format);
             let mut bytes = written(format.name, &records).into_bytes();
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a place in a small file")]
@@ -92,7 +92,7 @@ proptest! {
         junk in "(\\PC|[\u{0}-\u{7f}]|[\\[\\]{},\"\n]|\\{\"index\":1,|1,http://a,)*"
     ) {
         let records = records(3);
-        for format in FORMATS {
+        for format in byte_formats() {
             let (_folder, path) = file_of(format);
             for whole in [0, 1, 3] {
                 let begun = written(format.name, &records[..whole]);
@@ -107,7 +107,7 @@ proptest! {
 #[test]
 fn every_flip_of_any_bit_leaves_the_whole_records() {
     let records = records(4);
-    for format in FORMATS {
+    for format in byte_formats() {
         let (_folder, path) = file_of(format);
         let whole = written(format.name, &records).into_bytes();
         for at in (0..whole.len()).step_by(17) {
@@ -123,7 +123,7 @@ fn every_flip_of_any_bit_leaves_the_whole_records() {
 #[test]
 fn a_block_of_zeros_in_the_middle_takes_only_what_it_touches() {
     let records = records(40);
-    for format in FORMATS {
+    for format in byte_formats() {
         for existing in ALL {
             let (folder, path) = file_of(format);
             let mut bytes = written(format.name, &records).into_bytes();
@@ -140,7 +140,7 @@ fn a_block_of_zeros_in_the_middle_takes_only_what_it_touches() {
 #[test]
 fn what_an_interrupted_mending_left_is_replaced() {
     let records = records(9);
-    for format in FORMATS {
+    for format in byte_formats() {
         let (folder, path) = file_of(format);
         let mut bytes = written(format.name, &records).into_bytes();
         bytes[900..950].fill(0);
@@ -152,7 +152,7 @@ fn what_an_interrupted_mending_left_is_replaced() {
 
 #[test]
 fn a_file_of_zeros_is_a_file_whose_bytes_were_lost() {
-    for format in FORMATS {
+    for format in byte_formats() {
         let (_folder, path) = file_of(format);
         write(&path, vec![0; 5000]).unwrap();
         assert_eq!(go_on(opened(&[&path], Existing::Resume), &records(3), true).unwrap(), 3);

@@ -5,7 +5,7 @@ use super::*;
 /// A file of each format, in one folder.
 fn files() -> (TempDir, Vec<PathBuf>) {
     let folder = folder();
-    let paths = FORMATS.iter().map(|format| folder.path().join(format!("out.{}", format.name))).collect();
+    let paths = byte_formats().map(|format| folder.path().join(format!("out.{}", format.name))).collect();
     (folder, paths)
 }
 
@@ -18,12 +18,12 @@ fn outputs_that_were_cut_at_different_places_end_up_the_same() {
     let records = records(9);
     let (_folder, files) = files();
     for cuts in [[0, 0, 0, 0], [1, 200, 3000, 0], [3000, 1, 1, 0], [2000, 900, 400, 100], [0, 0, 0, 2500]] {
-        for (cut, (path, format)) in cuts.iter().zip(files.iter().zip(FORMATS)) {
+        for (cut, (path, format)) in cuts.iter().zip(files.iter().zip(byte_formats())) {
             let whole = written(format.name, &records);
             write(path, &whole.as_bytes()[..whole.len().saturating_sub(*cut)]).unwrap();
         }
         go_on(opened(&paths(&files), Existing::Resume), &records, true).unwrap();
-        for (path, format) in files.iter().zip(FORMATS) {
+        for (path, format) in files.iter().zip(byte_formats()) {
             assert_eq!(read_to_string(path).unwrap(), written(format.name, &records), "{} {cuts:?}", format.name);
         }
     }
@@ -34,7 +34,7 @@ fn records_that_one_output_lacks_in_its_middle_are_dropped_from_all() {
     let records = records(9);
     for existing in [Existing::Resume, Existing::RetryFailed] {
         let (folder, files) = files();
-        for (at, (path, format)) in files.iter().zip(FORMATS).enumerate() {
+        for (at, (path, format)) in files.iter().zip(byte_formats()).enumerate() {
             // Each lacks another one; one has them in another order.
             let mut own = records.clone();
             own.remove(at * 2);
@@ -47,7 +47,7 @@ fn records_that_one_output_lacks_in_its_middle_are_dropped_from_all() {
         let lacking = [0, 2, 4, 6].into_iter().filter(|at| records[*at].error.is_none()).count();
         let fetched = go_on(opened(&paths(&files), existing), &records, true).unwrap();
         assert_eq!(fetched, if existing == Existing::Resume { 4 } else { failed + lacking });
-        for (path, format) in files.iter().zip(FORMATS) {
+        for (path, format) in files.iter().zip(byte_formats()) {
             let mut found = read_back(format.name, path);
             found.sort();
             assert_eq!(found, expected(&records), "{} {existing:?}", format.name);

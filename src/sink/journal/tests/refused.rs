@@ -27,7 +27,7 @@ fn named(data: &[&str], input: &[&str], free_input: bool) -> Columns {
 
 #[test]
 fn other_fields_are_named() {
-    for format in FORMATS {
+    for format in byte_formats() {
         let name = format!("out.{}", format.name);
         let old = written(format.name, &records(5));
         let ours = |data: &[&str]| refusal(&name, old.as_bytes(), &named(data, &["sku", "note"], false));
@@ -41,7 +41,7 @@ fn other_fields_are_named() {
 #[test]
 fn fields_in_another_order_are_the_same_fields() {
     let records = records(5);
-    for format in FORMATS {
+    for format in byte_formats() {
         let (_folder, path) = file_of(format);
         write(&path, written(format.name, &records[..3])).unwrap();
         let columns = named(&["price", "title", "links"], &["note", "sku"], false);
@@ -52,7 +52,7 @@ fn fields_in_another_order_are_the_same_fields() {
 
 #[test]
 fn other_columns_of_the_list_are_named() {
-    for format in FORMATS {
+    for format in byte_formats() {
         let name = format!("out.{}", format.name);
         let old = written(format.name, &records(5));
         let shown = refusal(&name, old.as_bytes(), &named(&["title", "links", "price"], &["sku"], false));

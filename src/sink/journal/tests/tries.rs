@@ -19,7 +19,7 @@ fn tried(records: &[Record], again: &[Record]) -> Vec<Record> {
 fn what_failed_is_tried_again_and_the_rest_stays_byte_by_byte() {
     let records = records(20);
     let again = mended(&records);
-    for format in FORMATS {
+    for format in byte_formats() {
         for cut in [0, 1, 30] {
             let (folder, path) = file_of(format);
             let old = written(format.name, &records);
@@ -42,7 +42,7 @@ fn what_failed_is_tried_again_and_the_rest_stays_byte_by_byte() {
 fn a_run_of_tries_that_was_cut_anywhere_is_gone_on_with() {
     let records = records(4);
     let again = mended(&records);
-    for format in FORMATS {
+    for format in byte_formats() {
         let (_folder, path) = file_of(format);
         let retry = path.with_file_name(format!("out.{}.retry", format.name));
         let (old, whole) = (written(format.name, &records), written(format.name, &tried(&records, &again)));
@@ -59,7 +59,7 @@ fn a_run_of_tries_that_was_cut_anywhere_is_gone_on_with() {
 #[test]
 fn a_try_that_failed_again_is_finished_until_the_next_run_of_tries() {
     let records = records(12);
-    for format in FORMATS {
+    for format in byte_formats() {
         let (_folder, path) = file_of(format);
         write(&path, written(format.name, &records)).unwrap();
         let retry = path.with_file_name(format!("out.{}.retry", format.name));
@@ -78,7 +78,7 @@ fn a_try_that_failed_again_is_finished_until_the_next_run_of_tries() {
 fn a_page_that_came_since_is_not_lost_to_an_older_try_that_failed() {
     let records = records(12);
     let again = mended(&records);
-    for format in FORMATS {
+    for format in byte_formats() {
         let (_folder, path) = file_of(format);
         write(&path, written(format.name, &again)).unwrap();
         let retry = path.with_file_name(format!("out.{}.retry", format.name));
@@ -94,7 +94,7 @@ fn a_page_that_came_since_is_not_lost_to_an_older_try_that_failed() {
 
 #[test]
 fn tries_without_a_file_begin_one() {
-    for format in FORMATS {
+    for format in byte_formats() {
         let (folder, path) = file_of(format);
         go_on(opened(&[&path], Existing::RetryFailed), &records(5), true).unwrap();
         assert_eq!(read_to_string(&path).unwrap(), written(format.name, &records(5)));
@@ -105,7 +105,7 @@ fn tries_without_a_file_begin_one() {
 #[test]
 fn a_run_that_overwrites_goes_on_with_what_it_had_and_leaves_the_old_file_alone() {
     let records = records(6);
-    for format in FORMATS {
+    for format in byte_formats() {
         let (_folder, path) = file_of(format);
         let partial = path.with_file_name(format!("out.{}.partial", format.name));
         let whole = written(format.name, &records);
