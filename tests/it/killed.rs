@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use rustix::process::Signal;
 
-use crate::harness::{FORMS, Form, Live, Reply, Row, Scrape, Site, Work};
+use crate::harness::{DATABASE, FORMS, Form, Live, Reply, Row, Scrape, Site, Work};
 
 /// Pages of the list.
 const PAGES: u64 = 40;
@@ -48,8 +48,9 @@ fn expected(list: &[String]) -> Vec<Row> {
     (1..).zip(list).map(row).collect()
 }
 
-fn command(work: &Work, form: Form) -> Scrape {
-    work.scrape("-q -c 4 --resume urls.txt -o").arg(form.file())
+/// The run that is killed, into outputs of these forms.
+fn command(work: &Work, forms: &[Form]) -> Scrape {
+    work.scrape("-q -c 4 --resume urls.txt").args(forms.iter().flat_map(|form| ["-o".to_owned(), form.file()]))
 }
 
 /// Waits until an instant that chance has chosen: some time after some request, or some time after the start.
@@ -70,7 +71,7 @@ fn wait(site: &Site, live: &mut Live, rng: &mut Rng, whole: Duration) {
 }
 
 /// Kills runs at so many instants, each going on with what the one before has left, and begins anew when the list is done.
-fn kill_at(instants: usize, form: Form, seed: u64) {
+fn kill_at(instants: usize, forms: &[Form], seed: u64) {
     let (site, mut rng) = (site(), Rng::with_seed(seed));
     let list = list(&site);
     let expected = expected(&list);
@@ -79,11 +80,11 @@ fn kill_at(instants: usize, form: Form, seed: u64) {
         let work = Work::new();
         work.write("urls.txt", list.join("\n"));
         if whole.is_zero() {
-            whole = command(&work, form).run().code(3).took;
-            std::fs::remove_file(work.path(&form.file())).unwrap();
+            whole = command(&work, forms).run().code(3).took;
+            forms.iter().for_each(|form| std::fs::remove_file(work.path(&form.file())).unwrap());
         }
         while killed < instants {
-            let mut live = command(&work, form).spawn();
+            let mut live = command(&work, forms).spawn();
             wait(&site, &mut live, &mut rng, whole);
             if live.is_running() {
                 live.signal(Signal::KILL);
@@ -93,26 +94,35 @@ fn kill_at(instants: usize, form: Form, seed: u64) {
             }
             killed += 1;
         }
-        let run = command(&work, form).run();
-        let which = format!("{} with seed {seed}", form.name);
+        let run = command(&work, forms).run();
+        let mut names: Vec<_> = forms.iter().map(|form| form.file()).chain(["urls.txt".to_owned()]).collect();
+        names.sort();
+        let which = format!("{names:?} with seed {seed}");
         assert!(matches!(run.exit, Some(0 | 3)), "{which}: {run:?}");
-        let rows = form.rows(&work);
-        assert!(rows == expected, "{which}: {:?}", rows.iter().map(|row| (row.index, &row.url)).collect::<Vec<_>>());
-        assert_eq!(work.names(), [form.file().as_str(), "urls.txt"], "{which}: nothing else is left behind");
+        for form in forms {
+            let rows = form.rows(&work);
+            let found: Vec<_> = rows.iter().map(|row| (row.index, &row.url)).collect();
+            assert!(rows == expected, "{which}: {}: {found:?}", form.name);
+        }
+        assert_eq!(work.names(), names, "{which}: nothing else is left behind");
     }
 }
 
 #[test]
 fn a_run_that_is_killed_at_any_instant_is_gone_on_with_to_one_whole_record_a_target() {
     for form in FORMS {
-        kill_at(5, form, 1);
+        kill_at(5, &[form], 1);
     }
+    kill_at(5, &[DATABASE], 1);
+    kill_at(10, &[FORMS[2], DATABASE, FORMS[0]], 1);
 }
 
 #[test]
 #[ignore = "two hundred instants a format take minutes"]
 fn two_hundred_instants() {
     for form in FORMS {
-        kill_at(200, form, fastrand::u64(..));
+        kill_at(200, &[form], fastrand::u64(..));
     }
+    kill_at(200, &[DATABASE], fastrand::u64(..));
+    kill_at(200, &[FORMS[1], DATABASE, FORMS[2]], fastrand::u64(..));
 }

@@ -4,7 +4,7 @@
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::harness::{FORMS, Form, Gate, Reply, Row, Run, Scrape, Site, Work, scrape};
+use crate::harness::{DATABASE, FORMS, Form, Gate, Reply, Row, Run, Scrape, Site, Work, scrape};
 use crate::waits::ask;
 
 /// A site with pages `/p/*`, pages `/h/*` that are held back until the gate is opened, and `/gone`, which is not there.
@@ -327,6 +327,52 @@ fn a_run_that_was_interrupted_or_had_its_deadline_goes_on() {
         assert_eq!(counts(&run("").run().code(0)), [2, 0, 2, 0], "{}", form.name);
         assert_each_once(&form.rows(&work), &list);
     }
+}
+
+#[test]
+fn a_database_is_gone_on_with_like_any_other_output() {
+    let (shop, work) = (Shop::open(), Work::new());
+    let list = shop.list("/p/1 /h/1 /p/2 nonsense /gone /p/1 /h/2 /h/1");
+    work.write("urls.txt", &list);
+    let run = |flags: &str| work.scrape("urls.txt -c 9 --resume -o out.db").args(flags.split_whitespace());
+    kill(run(""), DATABASE, &work, 5);
+    shop.gate.open();
+    let asked = shop.asked(|| assert_eq!(counts(&run("").run().code(0)), [3, 0, 5, 0]));
+    assert_eq!(asked, ["/h/1", "/h/1", "/h/2"]);
+    assert_each_once(&DATABASE.rows(&work), &list);
+    shop.site.page("/gone", Reply::title("back"));
+    let asked = shop.asked(|| assert_eq!(counts(&run("--retry-failed").run().code(3)), [1, 1, 6, 0]));
+    assert_eq!(asked, ["/gone"]);
+    let rows = DATABASE.rows(&work);
+    assert_each_once(&rows, &list);
+    assert_eq!(rows.iter().filter(|row| !row.error.is_empty()).count(), 1, "{rows:?}");
+    let before = DATABASE.rows(&work);
+    let refused = run("-s other=h1").run().code(2);
+    assert!(refused.stderr.contains("other") && refused.stderr.contains("out.db"), "{}", refused.stderr);
+    assert_eq!(DATABASE.rows(&work), before);
+}
+
+#[test]
+fn of_several_outputs_what_all_have_is_finished() {
+    let (shop, work) = (Shop::open(), Work::new());
+    let list = shop.list("/p/1 /p/2 /p/3 /h/1 nonsense /p/4");
+    work.write("urls.txt", &list);
+    let outputs = "-o out.jsonl -o out.csv -o out.db";
+    let run = || work.scrape("urls.txt -c 9 --resume").args(outputs.split_whitespace());
+    kill(run(), DATABASE, &work, 5);
+    // What one of them has lost: its last line, and another one its first two.
+    let csv = work.read("out.csv");
+    work.write("out.csv", csv.lines().take(5).map(|line| format!("{line}\n")).collect::<String>());
+    let jsonl = work.read("out.jsonl");
+    work.write("out.jsonl", jsonl.lines().skip(2).map(|line| format!("{line}\n")).collect::<String>());
+    shop.gate.open();
+    let [ok, failed, skipped, left] = counts(&run().run());
+    assert_eq!((ok + failed, skipped, left), (4, 2, 0), "the third and the fourth record are in all of them");
+    for form in [FORMS[0], FORMS[2], DATABASE] {
+        assert_each_once(&form.rows(&work), &list);
+    }
+    let refused = work.scrape("urls.txt --resume -o out.jsonl -o new.db").run().code(2);
+    assert!(refused.stderr.contains("new.db has none yet") && !work.path("new.db").exists(), "{}", refused.stderr);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub(crate) use authority::{Authority, Leaf, signed_with_sha1};
 pub(crate) use codings::{brotli, deflate, gzip, zlib, zstandard};
 pub(crate) use deaf::Deaf;
 pub(crate) use library::{Answer, Names, are, library, library_until, plan};
-pub(crate) use outputs::{FORMS, Form, Row};
+pub(crate) use outputs::{DATABASE, FORMS, Form, Row};
 pub(crate) use proxy::{Asked, NO_WORD, Proxy, SILENCE};
 pub(crate) use reply::{Gate, Reply};
 pub(crate) use request::Request;

@@ -1,10 +1,13 @@
 //! Output files in every format that a run can go on with, as the records that they hold.
 
 use std::path::Path;
+use std::time::Instant;
 
+use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
-use super::Work;
+use super::scrape::NAP;
+use super::{LIMIT, Work};
 
 /// A format of output files.
 #[derive(Clone, Copy)]
@@ -23,6 +26,9 @@ pub(crate) const FORMS: [Form; 4] = [
     Form { name: "csv", head: 1, read: |path| table(path, b',') },
     Form { name: "tsv", head: 1, read: |path| table(path, b'\t') },
 ];
+
+/// A database, which is no text.
+pub(crate) const DATABASE: Form = Form { name: "db", head: 0, read: database };
 
 /// What a record says that matters for going on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,7 +58,18 @@ impl Form {
     /// Waits until the output has so many records.
     #[track_caller]
     pub(crate) fn wait_for_rows(self, work: &Work, rows: usize) {
-        work.wait_for_lines(&self.file(), self.head + rows);
+        if self.name != DATABASE.name {
+            return work.wait_for_lines(&self.file(), self.head + rows);
+        }
+        let start = Instant::now();
+        let count = || {
+            let database = Connection::open_with_flags(work.path(&self.file()), OpenFlags::SQLITE_OPEN_READ_ONLY).ok()?;
+            database.query_row("SELECT count(*) FROM records", [], |row| row.get::<_, i64>(0)).ok()
+        };
+        while count().is_none_or(|count| usize::try_from(count).unwrap() < rows) {
+            assert!(start.elapsed() < LIMIT, "waited in vain for {rows} rows in {}", self.file());
+            std::thread::park_timeout(NAP);
+        }
     }
 }
 
@@ -73,6 +90,19 @@ fn row(record: &Value) -> Row {
         error: text(&record["error"]),
         title: text(record["data"].get("title").unwrap_or(&Value::Null)),
     }
+}
+
+fn database(path: &Path) -> Vec<Row> {
+    let database = Connection::open(path).expect("it is a database");
+    let check: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("it can be read");
+    assert_eq!(check, "ok");
+    let sql = "SELECT \"index\", url, coalesce(error, ''), coalesce(title, '') FROM records";
+    let mut select = database.prepare(sql).expect("it has the table");
+    let row = |row: &rusqlite::Row<'_>| {
+        Ok(Row { index: row.get::<_, i64>(0)?.unsigned_abs(), url: row.get(1)?, error: row.get(2)?, title: row.get(3)? })
+    };
+    let rows = select.query_map([], row).expect("it has the columns");
+    rows.map(|row| row.expect("each row has all of them")).collect()
 }
 
 fn table(path: &Path, delimiter: u8) -> Vec<Row> {

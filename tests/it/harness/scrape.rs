@@ -17,7 +17,7 @@ use super::tap::Tap;
 use super::{LIMIT, Site, thread};
 
 /// How often a running program is looked at.
-const NAP: Duration = Duration::from_millis(2);
+pub(super) const NAP: Duration = Duration::from_millis(2);
 
 /// A folder to run in, removed at the end.
 #[derive(Clone)]
