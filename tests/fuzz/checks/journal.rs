@@ -9,7 +9,9 @@ use scrape::sink::{self, Destination, Existing, FormatEntry, Settings, To};
 type Count = fn(&[u8]) -> usize;
 
 const FORMATS: [(&str, Count); 4] = [
-    ("jsonl", |bytes| text(bytes).lines().filter(|line| !line.trim().is_empty()).map(object).count()),
+    ("jsonl", |bytes| {
+        text(bytes).lines().filter(|line| !line.trim().is_empty()).inspect(|line| assert!(is_object(line))).count()
+    }),
     ("json", |bytes| serde_json::from_str::<Vec<serde_json::Value>>(text(bytes)).expect("a JSON array").len()),
     ("csv", |bytes| rows(bytes, b',')),
     ("tsv", |bytes| rows(bytes, b'\t')),
@@ -78,11 +80,11 @@ fn text(bytes: &[u8]) -> &str {
     text.trim_start_matches('\u{feff}')
 }
 
-fn object(line: &str) -> serde_json::Map<String, serde_json::Value> {
-    serde_json::from_str(line).expect("a JSON object")
+fn is_object(line: &str) -> bool {
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(line).is_ok()
 }
 
 fn rows(bytes: &[u8], delimiter: u8) -> usize {
     let rows = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(text(bytes).as_bytes()).into_records();
-    rows.map(|row| row.expect("as many cells as columns")).count()
+    rows.inspect(|row| assert!(row.is_ok(), "as many cells as columns")).count()
 }
