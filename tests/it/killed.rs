@@ -81,7 +81,9 @@ fn kill_at(instants: usize, forms: &[Form], seed: u64) {
         work.write("urls.txt", list.join("\n"));
         if whole.is_zero() {
             whole = command(&work, forms).run().code(3).took;
-            forms.iter().for_each(|form| std::fs::remove_file(work.path(&form.file())).unwrap());
+            for form in forms {
+                std::fs::remove_file(work.path(&form.file())).unwrap();
+            }
         }
         while killed < instants {
             let mut live = command(&work, forms).spawn();
