@@ -91,7 +91,9 @@ fn every_command_of_the_readme_works() {
     let commands = commands(&readme);
     assert!(!commands.is_empty(), "the README shows how to run it");
     let site = Site::start();
-    site.on("/*", |request| Reply::html(format!("<title>{0}</title><h1>{0}</h1><a href=/next>next</a>", request.path)));
+    site.on("/*", |request| {
+        Reply::html(format!("<title>{0}</title><h1>{0}</h1><b class=price>1</b><a href=/next>next</a>", request.path))
+    });
     let list = ["/a", "/b", "/c"].map(|path| site.url(path)).join("\n");
     for command in commands.iter().filter(|command| can_run(command) && !command.contains("serve")) {
         let work = Work::new();
