@@ -45,7 +45,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(outputs: Vec<Box<dyn Output>>, earlier: Earlier) -> Self {
+    pub(super) fn new(mut outputs: Vec<Box<dyn Output>>, earlier: Earlier) -> Self {
+        outputs.sort_by_key(|output| !output.is_atomic());
         let (due, looked) = (Due::new(None), Instant::now());
         Self { outputs, batch: vec![], before_write: Box::new(|| ()), earlier, due, looked, is_over: false }
     }
@@ -159,6 +160,11 @@ impl Writer {
         (self.before_write)();
         let (mut whole, mut outcome) = (self.batch.len(), Ok(()));
         for output in &mut self.outputs {
+            // What one before it has nothing of, it is not to have alone.
+            if outcome.is_err() && whole == 0 {
+                output.forget();
+                continue;
+            }
             let wrote = output.write();
             whole = whole.min(wrote.whole);
             outcome = outcome.and(wrote.outcome);

@@ -43,10 +43,6 @@ impl<'a> Book<'a> {
         Self { path, format, opened, grammar, survey: Survey::default(), kept: 0 }
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Reads another file of the same kind, and says what is no record in it.
     pub(super) fn read_other(&mut self, path: &Path, file: &File, each: &mut dyn FnMut(&Entry<'_>)) -> Result<Survey, Error> {
         pass(path, self.format, file, &mut *self.grammar, each)
@@ -144,6 +140,10 @@ impl<'a> Book<'a> {
 }
 
 impl Journal for Book<'_> {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn read(&mut self, each: &mut dyn FnMut(&Entry<'_>)) -> Result<(), Error> {
         self.survey = pass(&self.path, self.format, &self.opened.file, &mut *self.grammar, each)?;
         self.kept = self.survey.records;
