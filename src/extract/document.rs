@@ -15,7 +15,7 @@ use crate::model::Failure;
 pub struct Document<'a> {
     html: Html,
     url: &'a Url,
-    base: OnceCell<Url>,
+    base: OnceCell<Base>,
     pub(super) limits: Limits<'a>,
 }
 
@@ -32,20 +32,30 @@ impl<'a> Document<'a> {
 
     /// A link made absolute; what cannot be joined stays as it is.
     pub(super) fn absolute(&self, link: &str, steps: &Steps<'_, '_>) -> String {
-        let base = self.base.get_or_init(|| self.find_base());
-        steps.read(base.as_str().len()); // each link is joined to a copy of it
-        base.join(link.trim_ascii()).map_or_else(|_| link.to_owned(), String::from)
+        let find = || self.elements().filter(|element| element.value().name() == "base").find_map(|base| base.attr("href"));
+        self.base.get_or_init(|| Base::new(self.url, find())).join(link, steps)
     }
+}
 
-    /// What links are relative to: the first `<base href>`, itself relative to the page. A user and password of the page's
-    /// URL are left out, because links are written to the output.
-    fn find_base(&self) -> Url {
-        let mut url = self.url.clone();
+/// What links are relative to.
+#[derive(Debug)]
+pub(super) struct Base(Url);
+
+impl Base {
+    /// The first `<base href>`, itself relative to the page. A user and password of the page's URL are left out, because links are
+    /// written to the output.
+    pub(super) fn new(page: &Url, href: Option<&str>) -> Self {
+        let mut url = page.clone();
         // Both fail only for URLs that cannot have a user.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        let base = self.elements().filter(|element| element.value().name() == "base").find_map(|base| base.attr("href"));
-        base.and_then(|href| url.join(href.trim_ascii()).ok()).unwrap_or(url)
+        Self(href.and_then(|href| url.join(href.trim_ascii()).ok()).unwrap_or(url))
+    }
+
+    /// A link made absolute; what cannot be joined stays as it is.
+    pub(super) fn join(&self, link: &str, steps: &Steps<'_, '_>) -> String {
+        steps.read(self.0.as_str().len()); // each link is joined to a copy of it
+        self.0.join(link.trim_ascii()).map_or_else(|_| link.to_owned(), String::from)
     }
 }
 

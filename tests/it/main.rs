@@ -41,5 +41,6 @@ mod robots;
 mod secrets;
 mod seeds;
 mod talk;
+mod tiers;
 mod tls;
 mod waits;

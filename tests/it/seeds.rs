@@ -15,17 +15,20 @@ mod lines;
 mod page;
 #[path = "../fuzz/checks/selector.rs"]
 mod selector;
+#[path = "../fuzz/checks/tiers.rs"]
+pub(crate) mod tiers;
 
 type Check = fn(&[u8]);
 
 /// Every fuzz target.
-const TARGETS: [(&str, Check); 6] = [
+const TARGETS: [(&str, Check); 7] = [
     ("asked", asked::check),
     ("charset", charset::check),
     ("decode", decode::check),
     ("lines", lines::check),
     ("page", page::check),
     ("selector", selector::check),
+    ("tiers", tiers::check),
 ];
 
 #[test]
