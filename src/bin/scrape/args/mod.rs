@@ -14,6 +14,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use http::{HeaderName, HeaderValue, Method};
 use scrape::Field;
+use scrape::extract;
 use scrape::fetch::{Known, MinSpeed, MinTls, User};
 use scrape::model::parse_method;
 use scrape::policy::{HostRules, LimitBy, Rate, RetryOn, Share, robots};
@@ -22,8 +23,8 @@ pub(crate) use self::help::command;
 pub(crate) use self::options::{Opt, SECRET, Shape, Typed, Value, options, typed_only};
 pub(crate) use self::values::Via;
 use self::values::{
-    LIMITS, ROBOTS, Statuses, TLS_VERSIONS, choice, cookie, count, duration, formats, header, input_formats, number, proxy, size,
-    status_list, time_limit, user,
+    LIMITS, PARSERS, ROBOTS, Statuses, TLS_VERSIONS, choice, cookie, count, duration, formats, header, input_formats, number,
+    proxy, size, status_list, time_limit, user,
 };
 use crate::terminal::{Color, LogFormat, Progress};
 
@@ -205,6 +206,9 @@ pub(crate) struct Args {
     /// CPU time that reading one page may take: parsing it and matching its fields
     #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Extract")]
     pub(crate) max_parse: Option<Duration>,
+    /// How pages are parsed; what is found is the same
+    #[arg(long, value_name = "HOW", value_parser = choice(PARSERS), help_heading = "Extract")]
+    pub(crate) parser: Option<extract::Parser>,
 
     /// Write to this file, in the format of its extension; - is stdout
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
