@@ -2,6 +2,10 @@
 //!
 //! Synchronous and pure CPU: it may be called inline or on a blocking thread. What one page may cost is bounded whatever
 //! the page holds (see [`Settings`]); a page that costs more is a failure, never a page read in part.
+//!
+//! The quickest way that gives the right values is taken: nothing asked for, nothing parsed; else tag by tag, without a tree, and no
+//! further than to the last value ([`stream`]); else the tree of the whole page ([`Document`]). What the values are is defined by the
+//! tree. A page is refused only for what had to be read of it.
 
 mod charset;
 mod css;

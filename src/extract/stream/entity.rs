@@ -100,3 +100,50 @@ impl TokenSink for Read {
         TokenSinkResult::Continue
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_what_html5ever_takes_them_for() {
+        for (written, read) in [
+            ("x", "x"),
+            ("&amp;&lt;&gt;&quot;&#39;&nbsp;", "&<>\"'\u{a0}"),
+            ("&ampx &notit; &copy", "&x ¬it; ©"),
+            ("&amp;&hellip; & &nosuch; &#x80;&#xe9", "&… & &nosuch; €é"),
+            ("&<b", "&<b"),
+            ("a < &lt", "a < <"),
+            ("&#0;&#xd800;", "\u{fffd}\u{fffd}"),
+        ] {
+            assert_eq!(text(written), read, "{written}");
+        }
+    }
+
+    #[test]
+    fn in_an_attribute_what_looks_like_a_query_is_one() {
+        for (written, quote, read) in [
+            ("?a=1&amp;b=2", Some(b'"'), "?a=1&b=2"),
+            ("?a=1&b=2&copy=3&lt", Some(b'"'), "?a=1&b=2&copy=3<"),
+            ("?a&copy=3", None, "?a&copy=3"),
+            ("'&quot;&rsquo;", Some(b'"'), "'\"’"),
+            ("\"&hellip;", Some(b'\''), "\"…"),
+            ("a\r\nb\rc", Some(b'\''), "a\nb\nc"),
+        ] {
+            assert_eq!(value(&Attribute { name: "x", value: written, quote }), read, "{written}");
+        }
+    }
+
+    #[test]
+    fn each_known_reference_means_what_html5ever_says() {
+        for (name, meant) in KNOWN {
+            for after in ["", "x", "=", ";", "1", "&"] {
+                let written = format!("&{name}{after}");
+                let attribute = tokenized(&["<a x='", &written, "'>"], None);
+                assert_eq!(attribute, format!("{meant}{after}"), "{written}");
+                let text = tokenized(&[&written, "<"], Some(State::RawData(RawKind::Rcdata)));
+                assert_eq!(text, format!("{meant}{after}<"), "{written}");
+            }
+        }
+    }
+}

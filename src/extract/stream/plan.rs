@@ -140,3 +140,46 @@ impl Filter {
         filter
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::extract::selector::compile;
+
+    fn plan(selector: &str) -> Option<Plan> {
+        let compiled = compile(selector).unwrap();
+        Plan::new([Some((&compiled, false))].into_iter())
+    }
+
+    #[test]
+    fn only_what_looks_at_the_elements_around_is_read_without_a_tree() {
+        for selector in
+            ["a", "*", ".x#y[z]", "a[b='c' i]", "a > b c", ":root", ":is(a, b > c):not(:where(.x))", "a::attr(href)", "a, b"]
+        {
+            assert!(plan(selector).is_some(), "{selector}");
+        }
+        for selector in [
+            "a + b",
+            "a ~ b",
+            ":first-child",
+            "a:nth-of-type(2)",
+            ":has(b)",
+            ":empty",
+            ":not(:last-child)",
+            "a::html",
+            "a, b:only-child",
+        ] {
+            assert!(plan(selector).is_none(), "{selector}");
+        }
+    }
+
+    #[test]
+    fn what_html_and_body_may_get_later_is_known() {
+        for selector in ["title", "meta[name=x]", "div.a > p:not(.b)", "a::attr(href)"] {
+            assert!(plan(selector).unwrap().steady, "{selector}");
+        }
+        for selector in ["*", ".x", "body", ".x p", "[lang] > p", "p:not(.x *)", "html::attr(lang)", "a, .b", ":root a"] {
+            assert!(!plan(selector).unwrap().steady, "{selector}");
+        }
+    }
+}

@@ -182,3 +182,118 @@ pub(super) fn place(at: usize) -> Result<u32, Hazard> {
 pub(super) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\n' | b'\t' | b'\r' | b'\x0c')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tag(text: &str) -> Result<(Tag, Vec<Attribute<'_>>, &str), Hazard> {
+        let mut scan = Scan { text, at: 1 };
+        let mut attributes = Vec::new();
+        let tag = scan.tag(&mut attributes)?;
+        Ok((tag, attributes, &text[scan.at..]))
+    }
+
+    #[test]
+    fn a_tag_is_its_name_and_its_attributes() {
+        let quoted = |name, value, quote| Attribute { name, value, quote: Some(quote) };
+        let bare = |name, value| Attribute { name, value, quote: None };
+        for (text, expected) in [
+            ("<a>", vec![]),
+            ("<a >", vec![]),
+            ("<a/>", vec![]),
+            ("<a\n/ >", vec![]),
+            ("<a b>", vec![bare("b", "")]),
+            ("<a b=c>", vec![bare("b", "c")]),
+            ("<a b = c>", vec![bare("b", "c")]),
+            ("<a b=c/>", vec![bare("b", "c/")]),
+            ("<a b='c>d'>", vec![quoted("b", "c>d", b'\'')]),
+            ("<a B=\"'\"c>", vec![quoted("B", "'", b'"'), bare("c", "")]),
+            ("<a/b/c=d>", vec![bare("b", ""), bare("c", "d")]),
+            ("<a b=''\t\x0c\r@:x.y=1>", vec![quoted("b", "", b'\''), bare("@:x.y", "1")]),
+            ("<a b= c=d>", vec![]), // an odd value
+        ] {
+            let read = tag(&format!("{text}x")).map(|(tag, attributes, rest)| {
+                assert_eq!((tag.name, rest), (Name::new(b"a"), "x"), "{text}");
+                format!("{attributes:?}")
+            });
+            match read {
+                Ok(read) => assert_eq!(read, format!("{expected:?}"), "{text}"),
+                Err(hazard) => assert_eq!((hazard, text), ("an odd attribute value", "<a b= c=d>")),
+            }
+        }
+    }
+
+    #[test]
+    fn a_slash_closes_a_tag_only_right_before_its_end() {
+        for (text, closes) in
+            [("<a/>", true), ("<a b />", true), ("<a / >", false), ("<a b=/>", false), ("<a/b>", false), ("<a //>", true)]
+        {
+            assert_eq!(tag(text).map(|(tag, ..)| tag.self_closing), Ok(closes), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_odd_or_never_ends_is_a_hazard() {
+        for text in [
+            "<a",
+            "<a b",
+            "<a b=",
+            "<a b='c>",
+            "<a b=c",
+            "<a<b>",
+            "<a\"b\">",
+            "<a =b>",
+            "<a \"b\">",
+            "<a b'c>",
+            "<a b<c>",
+            "<a b=>",
+            "<a b=c\"d>",
+            "<a b=c=d>",
+            "<a b=`c>",
+            "<é>",
+            "<a&>",
+        ] {
+            assert!(tag(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_declaration_is_a_comment_a_doctype_or_a_hazard() {
+        let comment = Ok(Declaration::Comment);
+        let doctype = |modern| Ok(Declaration::Doctype { modern });
+        for (text, expected) in [
+            ("<!---->", comment),
+            ("<!-- a > b -- c -> <!-- -->", comment),
+            ("<!--->-->", Err("an odd comment")),
+            ("<!-->", Err("an odd comment")),
+            ("<!-- --!> -->", Err("an odd comment")),
+            ("<!-- ", Err("an unfinished comment")),
+            ("<?xml version='1.0'?>", comment),
+            ("<?", Err("an unfinished declaration")),
+            ("<!DOCTYPE html>", doctype(true)),
+            ("<!doctype\n HTML >", doctype(true)),
+            ("<!doctype>", doctype(false)),
+            ("<!doctypehtml>", doctype(false)),
+            ("<!doctype html public 'x'>", doctype(false)),
+            ("<![CDATA[x]]>", Err("an odd declaration")),
+            ("<!a>", Err("an odd declaration")),
+            ("<!>", Err("an odd declaration")),
+        ] {
+            let mut scan = Scan { text, at: 0 };
+            let read = scan.declaration();
+            assert_eq!(read, expected, "{text}");
+            assert!(read.is_err() || scan.at == text.len(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_raw_text_ends_at_its_own_end_tag() {
+        for (text, end) in
+            [("a</b></style >", Some(5)), ("</styles></STYLE/", Some(9)), ("</style", None), ("x", None), ("<</style>", Some(1))]
+        {
+            let mut scan = Scan { text, at: 0 };
+            assert_eq!(scan.raw_end(b"style").ok().map(|()| scan.at), end, "{text}");
+        }
+    }
+}
