@@ -6,109 +6,14 @@ use proptest::sample::select;
 
 use crate::seeds::tiers::{compare, readers};
 
-const NAMES: &[&str] = &[
-    "html",
-    "head",
-    "body",
-    "title",
-    "meta",
-    "link",
-    "base",
-    "script",
-    "style",
-    "noscript",
-    "template",
-    "table",
-    "caption",
-    "colgroup",
-    "col",
-    "tbody",
-    "thead",
-    "tr",
-    "td",
-    "th",
-    "a",
-    "b",
-    "i",
-    "em",
-    "font",
-    "nobr",
-    "p",
-    "div",
-    "ul",
-    "ol",
-    "li",
-    "dl",
-    "dt",
-    "dd",
-    "h1",
-    "h2",
-    "pre",
-    "listing",
-    "textarea",
-    "select",
-    "option",
-    "optgroup",
-    "hr",
-    "br",
-    "img",
-    "input",
-    "form",
-    "button",
-    "svg",
-    "math",
-    "object",
-    "ruby",
-    "rt",
-    "rp",
-    "rb",
-    "rtc",
-    "iframe",
-    "noframes",
-    "xmp",
-    "plaintext",
-    "frameset",
-    "span",
-    "section",
-    "dialog",
-    "image",
-    "a-very-long-custom-element",
-    "a-very-long-custom-elements",
-    "label",
-    "desc",
-    "foreignObject",
-    "g",
-];
+const NAMES: &str = "html head body title meta link base script style noscript template table caption colgroup col tbody thead tr td th \
+    a b i em font nobr p div ul ol li dl dt dd h1 h2 pre listing textarea select option optgroup hr br img input form \
+    button svg math object ruby rt rp rb rtc iframe noframes xmp plaintext frameset span section dialog search fieldset menu applet image \
+    a-very-long-custom-element a-very-long-custom-elements label desc foreignObject g";
 
 /// Elements that hold others, and end by their own tags or without.
-const BOXES: &[&str] = &[
-    "div",
-    "p",
-    "ul",
-    "li",
-    "span",
-    "a",
-    "b",
-    "em",
-    "h2",
-    "section",
-    "dl",
-    "dt",
-    "dd",
-    "form",
-    "select",
-    "option",
-    "label",
-    "article",
-    "button",
-    "pre",
-    "blockquote",
-    "object",
-    "noscript",
-    "ruby",
-    "rt",
-    "i",
-];
+const BOXES: &str = "div p ul li span a b em h2 section dl dt dd form select option label article button pre blockquote object noscript \
+    ruby rt i";
 
 const TEXTS: &[&str] = &[
     "x",
@@ -168,6 +73,10 @@ const ODD: &[&str] = &[
     "<meta name=description content='d'>",
 ];
 
+fn words(text: &'static str) -> Vec<&'static str> {
+    text.split(' ').collect()
+}
+
 fn attributes() -> impl Strategy<Value = String> {
     let name = select(&["class", "id", "href", "src", "Data-X", "type", "name", "viewBox", "xlink:href"][..]);
     let value = select(&["x y", "a&amp;b", "?a=1&b=2&copy=3&lt", "/p/q", "", "hidden", "a\r\nb", "é", "x", "main"][..]);
@@ -184,8 +93,8 @@ fn attributes() -> impl Strategy<Value = String> {
 
 fn piece() -> impl Strategy<Value = String> {
     prop_oneof![
-        4 => (select(NAMES), attributes()).prop_map(|(name, attributes)| format!("<{name}{attributes}>")),
-        3 => select(NAMES).prop_map(|name| format!("</{name}>")),
+        4 => (select(words(NAMES)), attributes()).prop_map(|(name, attributes)| format!("<{name}{attributes}>")),
+        3 => select(words(NAMES)).prop_map(|name| format!("</{name}>")),
         3 => select(TEXTS).prop_map(String::from),
         1 => select(ODD).prop_map(String::from),
     ]
@@ -196,7 +105,7 @@ fn content() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![6 => select(TEXTS).prop_map(String::from), 1 => select(ODD).prop_map(String::from)];
     leaf.prop_recursive(6, 60, 5, |inside| {
         let whole = prop::collection::vec(inside.clone(), 0..5).prop_map(|pieces| pieces.concat());
-        let element = (select(BOXES), attributes(), whole, 0..8u8).prop_map(|(name, attributes, inside, end)| {
+        let element = (select(words(BOXES)), attributes(), whole, 0..8u8).prop_map(|(name, attributes, inside, end)| {
             let end = if end > 0 { format!("</{name}>") } else { String::new() };
             format!("<{name}{attributes}>{inside}{end}")
         });
@@ -261,7 +170,8 @@ fn fields() -> impl Strategy<Value = Vec<String>> {
         ":first-child",
         ":has(b)",
     ][..];
-    let part = (prop_oneof![2 => select(NAMES), 1 => Just("*")], select(asks)).prop_map(|(name, ask)| format!("{name}{ask}"));
+    let part =
+        (prop_oneof![2 => select(words(NAMES)), 1 => Just("*")], select(asks)).prop_map(|(name, ask)| format!("{name}{ask}"));
     let parts = prop::collection::vec(part, 1..4);
     let taken = select(&["", "", "::text", "::attr(href)", "::attr(Class)", "::attr(src)", "::html"][..]);
     let selector = (parts, select(&[" ", " > ", ", "][..]), taken).prop_map(|(parts, with, taken)| parts.join(with) + taken);
@@ -274,11 +184,50 @@ fn fields() -> impl Strategy<Value = Vec<String>> {
     })
 }
 
+/// A soup of few names, so that they meet in every way, and selectors that show how they lie.
+fn few() -> impl Strategy<Value = (String, Vec<String>)> {
+    let names = prop::sample::subsequence(words(NAMES), 2..6);
+    let more = select(&["p div", "table tr td", "ul li", "dialog search", "a b object", "dl dt dd"][..]);
+    (names, more).prop_flat_map(|(mut names, more)| {
+        names.extend(more.split(' '));
+        let name = || select(names.clone());
+        let piece = prop_oneof![
+            4 => (name(), 0..6u8).prop_map(|(name, how)| match how {
+                0 => format!("<{name} class=c>"),
+                1 => format!("<{name} id=x href=h type=hidden>"),
+                2 => format!("<{}>", name.to_uppercase()),
+                _ => format!("<{name}>"),
+            }),
+            4 => name().prop_map(|name| format!("</{name}>")),
+            2 => select(&["x", "y", " ", "\n", "<!--c-->", "&amp;"][..]).prop_map(String::from),
+        ];
+        let start = select(
+            &["", "<!doctype html>", "<!doctype html><body>", "<!doctype html><head></head><body>x", "<!doctype html><div>"][..],
+        );
+        let page = (start, prop::collection::vec(piece, 2..22)).prop_map(|(start, pieces)| format!("{start}{}", pieces.concat()));
+        let fields = (name(), name(), name(), name(), any::<bool>()).prop_map(|(a, b, c, d, list)| {
+            let list = if list { "[]" } else { "" };
+            let every = if list.is_empty() { "p" } else { "*" };
+            [every.to_owned(), format!("{a} > {b}"), format!("{c} {d}"), format!("{a}::attr(class)"), format!(":not({c}) > {a}")]
+                .into_iter()
+                .enumerate()
+                .map(|(at, selector)| format!("f{at}{list}={selector}"))
+                .collect()
+        });
+        (page, fields)
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_page_read_as_is_quickest_has_the_values_of_its_tree(page in page(), fields in fields()) {
+        compare(&readers(&fields), page.as_bytes());
+    }
+
+    #[test]
+    fn tags_that_meet_in_any_way_lie_as_in_the_tree((page, fields) in few()) {
         compare(&readers(&fields), page.as_bytes());
     }
 }
