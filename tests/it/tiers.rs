@@ -202,7 +202,16 @@ fn few() -> impl Strategy<Value = (String, Vec<String>)> {
             2 => select(&["x", "y", " ", "\n", "<!--c-->", "&amp;"][..]).prop_map(String::from),
         ];
         let start = select(
-            &["", "<!doctype html>", "<!doctype html><body>", "<!doctype html><head></head><body>x", "<!doctype html><div>"][..],
+            &[
+                "",
+                "<!doctype html>",
+                "<!doctype html><body>",
+                "<!doctype html><head></head><body>x",
+                "<!doctype html><div>",
+                "<!doctype html public '-//W3C//DTD HTML 3.2//EN'><p>",
+                "<!DOCTYPE HTML PUBLIC '-//W3C//DTD HTML 4.01//EN' 'x'><p>",
+                "<!doctype x><p>",
+            ][..],
         );
         let page = (start, prop::collection::vec(piece, 2..22)).prop_map(|(start, pieces)| format!("{start}{}", pieces.concat()));
         let fields = (name(), name(), name(), name(), any::<bool>()).prop_map(|(a, b, c, d, list)| {

@@ -1,5 +1,8 @@
 //! The "in body" rules: what a tag does where no other mode says otherwise.
 
+use html5ever::tree_builder::QuirksMode;
+use scraper::Html;
+
 use super::Hazard;
 use super::name::{A, ADDRESS, BR, BUTTON, DIV, Kind, OL, OPTGROUP, OPTION, Open, P, RTC, RUBY, UL, XMP};
 use super::scan::Tag;
@@ -48,11 +51,10 @@ impl Tree<'_, '_, '_> {
             Kind::RubyBase | Kind::RubyText if self.in_scope(RUBY).is_some() => {
                 self.generate_implied_ends((kind == Kind::RubyText).then_some(RTC));
             }
-            Kind::Table if !self.is_modern && self.paragraph().is_some() => {
-                return Err("a table in a paragraph of an old page");
-            }
             Kind::Table => {
-                self.close_paragraph()?;
+                if self.paragraph().is_some() && !self.is_quirky() {
+                    self.close_paragraph()?;
+                }
                 self.mode = Mode::InTable;
             }
             Kind::Input | Kind::Select if self.in_select() => return Err("an end of a select without its tag"),
@@ -61,6 +63,13 @@ impl Tree<'_, '_, '_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether this is a page of old, where a table may stand in a paragraph. The tree builder itself is asked.
+    fn is_quirky(&mut self) -> bool {
+        let doctype = self.doctype;
+        let ask = || doctype.is_none_or(|doctype| Html::parse_document(doctype).quirks_mode == QuirksMode::Quirks);
+        *self.is_quirky.get_or_insert_with(ask)
     }
 
     fn is_in_link(&self) -> bool {

@@ -118,7 +118,7 @@ fn start<'t>(scan: &mut Scan<'t>, tree: &mut Tree<'_, '_, 't>) -> Result<(), Haz
         let rest = &scan.text[scan.at..];
         scan.at +=
             rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix(['\n', '\r'])).map_or(0, |after| rest.len() - after.len());
-        if rest.starts_with('&') {
+        if rest.starts_with("&#") || rest.starts_with("&NewLine") {
             return Err("a reference where a line break matters");
         }
     }
@@ -149,16 +149,12 @@ fn end<'t>(scan: &mut Scan<'t>, tree: &mut Tree<'_, '_, 't>) -> Result<(), Hazar
     tree.end(&tag)
 }
 
-fn declaration(scan: &mut Scan<'_>, tree: &mut Tree<'_, '_, '_>) -> Result<(), Hazard> {
+fn declaration<'t>(scan: &mut Scan<'t>, tree: &mut Tree<'_, '_, 't>) -> Result<(), Hazard> {
     tree.count(0)?;
-    if let Declaration::Doctype { modern } = scan.declaration()?
-        && tree.mode == Mode::Initial
-    {
-        if tree.has_doctype {
-            return Ok(());
-        }
-        tree.has_doctype = true;
-        tree.is_modern = modern;
+    let start = scan.at;
+    if scan.declaration()? == Declaration::Doctype && tree.mode == Mode::Initial && !tree.is_typed {
+        tree.is_typed = true;
+        tree.doctype = Some(&scan.text[start..scan.at]);
     }
     Ok(())
 }

@@ -120,7 +120,7 @@ impl<'t> Tree<'_, '_, 't> {
                 Ok(())
             }
             Mode::Initial if !matches!(kind, Kind::Head | Kind::Body | Kind::Html | Kind::Void) => {
-                self.has_doctype = true; // one that follows counts no more
+                self.is_typed = true; // a doctype that follows counts no more
                 Ok(())
             }
             _ if matches!(kind, Kind::Head | Kind::Body | Kind::Html | Kind::Void) => Err("an end tag that is early"),

@@ -119,8 +119,7 @@ impl<'t> Scan<'t> {
         }
     }
 
-    /// Goes on after a comment, a doctype or the like whose `<` was at `self.at`; `true` for a doctype as modern pages have it, `None`
-    /// for another.
+    /// Goes on after a comment, a doctype or the like whose `<` was at `self.at`.
     pub(super) fn declaration(&mut self) -> Result<Declaration, Hazard> {
         let rest = &self.text.as_bytes()[self.at..];
         if let Some(comment) = rest.strip_prefix(b"<!--") {
@@ -140,9 +139,7 @@ impl<'t> Scan<'t> {
             return Ok(Declaration::Comment); // up to the next `>`, whatever it holds
         }
         let doctype = rest[..length].get(2..9).filter(|word| word.eq_ignore_ascii_case(b"doctype"));
-        doctype.ok_or("an odd declaration")?;
-        let name = rest[9..length].trim_ascii();
-        Ok(Declaration::Doctype { modern: name.eq_ignore_ascii_case(b"html") && is_space(rest[9]) })
+        doctype.map(|_| Declaration::Doctype).ok_or("an odd declaration")
     }
 
     /// Goes to the `</` of the end tag that ends a raw text. Case does not matter.
@@ -167,10 +164,7 @@ impl<'t> Scan<'t> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Declaration {
     Comment,
-    /// `modern` is `<!doctype html>`; what others mean for tables is not asked.
-    Doctype {
-        modern: bool,
-    },
+    Doctype,
 }
 
 /// A place as it is kept.
@@ -261,7 +255,7 @@ mod tests {
     #[test]
     fn a_declaration_is_a_comment_a_doctype_or_a_hazard() {
         let comment = Ok(Declaration::Comment);
-        let doctype = |modern| Ok(Declaration::Doctype { modern });
+        let doctype = Ok(Declaration::Doctype);
         for (text, expected) in [
             ("<!---->", comment),
             ("<!-- a > b -- c -> <!-- -->", comment),
@@ -271,11 +265,11 @@ mod tests {
             ("<!-- ", Err("an unfinished comment")),
             ("<?xml version='1.0'?>", comment),
             ("<?", Err("an unfinished declaration")),
-            ("<!DOCTYPE html>", doctype(true)),
-            ("<!doctype\n HTML >", doctype(true)),
-            ("<!doctype>", doctype(false)),
-            ("<!doctypehtml>", doctype(false)),
-            ("<!doctype html public 'x'>", doctype(false)),
+            ("<!DOCTYPE html>", doctype),
+            ("<!doctype\n HTML >", doctype),
+            ("<!doctype>", doctype),
+            ("<!doctypehtml>", doctype),
+            ("<!doctype html public 'x'>", doctype),
             ("<![CDATA[x]]>", Err("an odd declaration")),
             ("<!a>", Err("an odd declaration")),
             ("<!>", Err("an odd declaration")),

@@ -60,9 +60,12 @@ pub(super) struct Tree<'a, 'l, 't> {
     /// Those of the tag at hand.
     pub(super) attributes: Vec<Attribute<'t>>,
     pub(super) harvest: Harvest<'a, 'l, 't>,
-    /// Whether it begins as modern pages do. For others it is not asked whether tables end paragraphs.
-    pub(super) is_modern: bool,
-    pub(super) has_doctype: bool,
+    /// The doctype, where it counts.
+    pub(super) doctype: Option<&'t str>,
+    /// Whether there was one, or something that it cannot follow.
+    pub(super) is_typed: bool,
+    /// What the doctype means, once it was asked.
+    pub(super) is_quirky: Option<bool>,
     pub(super) form: Form,
     /// How many `p` and `a` are open.
     paragraphs: usize,
@@ -80,8 +83,9 @@ impl<'a, 'l, 't> Tree<'a, 'l, 't> {
             stack: Vec::with_capacity(32),
             attributes: Vec::new(),
             harvest,
-            is_modern: false,
-            has_doctype: false,
+            doctype: None,
+            is_typed: false,
+            is_quirky: None,
             form: Form::None,
             paragraphs: 0,
             anchors: 0,
