@@ -92,6 +92,11 @@ impl<'a> Limits<'a> {
         if sum > self.max_values { Err(self.too_long()) } else { Ok(()) }
     }
 
+    /// Begins to count anew: what was counted is read again.
+    pub(super) fn forget_values(&self) {
+        self.values.set(0);
+    }
+
     /// How many bytes the next value may have.
     pub(super) fn room(&self) -> usize {
         self.max_values.saturating_sub(self.values.get())

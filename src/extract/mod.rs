@@ -4,7 +4,7 @@
 //! the page holds (see [`Settings`]); a page that costs more is a failure, never a page read in part.
 //!
 //! The quickest way that gives the right values is taken: nothing asked for, nothing parsed; else tag by tag, without a tree, and no
-//! further than to the last value ([`stream`]); else the tree of the whole page ([`Document`]). What the values are is defined by the
+//! further than to the last value (`stream`); else the tree of the whole page ([`Document`]). What the values are is defined by the
 //! tree. A page is refused only for what had to be read of it.
 
 mod charset;

@@ -41,7 +41,8 @@ use super::limits::Limits;
 use super::step::{Steps, within};
 use crate::model::Failure;
 
-/// Which part of a page's time may be spent here; the rest is the tree's, which a page may be made for to be quicker.
+/// Which part of a page's time may be spent here. The rest is left for the tree, which a page that is made to cost much here may be
+/// quicker to read into.
 const PART: u32 = 8;
 
 /// Why a page is left to the DOM.
@@ -54,6 +55,7 @@ pub(super) fn read(text: &str, url: &Url, plan: &Plan, limits: &Limits<'_>) -> R
         Ok(values) => values.map(Some),
         Err(hazard) => {
             tracing::trace!(hazard, "the page is read into a tree");
+            limits.forget_values();
             Ok(None)
         }
     }
