@@ -158,14 +158,15 @@ impl Writer {
     /// Writes the batch and shows the records that are in every output for good.
     fn write(&mut self, observe: &mut dyn FnMut(&Record)) -> Result<(), Error> {
         (self.before_write)();
-        let (mut whole, mut outcome) = (self.batch.len(), Ok(()));
+        let (mut whole, mut outcome, mut undone) = (self.batch.len(), Ok(()), false);
         for output in &mut self.outputs {
-            // What one before it has nothing of, it is not to have alone.
-            if outcome.is_err() && whole == 0 {
+            // What a database has nothing of, no other output is to have.
+            if undone {
                 output.forget();
                 continue;
             }
             let wrote = output.write();
+            undone = output.is_atomic() && wrote.outcome.is_err();
             whole = whole.min(wrote.whole);
             outcome = outcome.and(wrote.outcome);
         }

@@ -37,6 +37,10 @@ enum Ready {
 /// # Errors
 /// As those of [`sink::open`](crate::sink::open). Every file is then as it was.
 pub(in crate::sink) fn open(outputs: Vec<To>, opening: &Opening<'_>) -> Result<Writer, Error> {
+    // Before a pipe is opened, which waits for its reader.
+    if !outputs.iter().filter_map(|to| Claim::of(&to.place)).any(|claim| claim.is_file) {
+        return Err(Error::NoMemory);
+    }
     let mut ready = Vec::new();
     let gone_on = outputs
         .into_iter()
