@@ -54,6 +54,7 @@ impl Plan {
     /// Makes the file of tries whole and adds what it lacks.
     pub(super) fn carry_out(self, book: &mut Book<'_>, path: &Path, old: &File) -> Result<(), Error> {
         tell(path, &self.survey, "left out");
+        book.forget_stale(path)?;
         book.keep(&self.stay.map_or(Keep::First(u64::MAX), Keep::Those))?;
         if self.any || book.is_empty()? {
             book.copy(old, self.survey.head, &|place| self.wanted.has(place))?;

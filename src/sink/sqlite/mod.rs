@@ -249,9 +249,6 @@ impl Output for Sqlite {
     fn finish(self: Box<Self>, complete: bool) -> Result<Finished, Error> {
         let has_failed = self.has_failed;
         let complete = complete && !has_failed;
-        if complete && self.retries {
-            self.drop_failed().map_err(|source| self.failed(source))?;
-        }
         let unfinished = Finished { partial: self.partial().into_iter().collect() };
         match self.settle() {
             // Why it ends is known, and what is there is whole: the next run does what could not be done.
