@@ -1,10 +1,12 @@
-//! What reading the fields of one page costs: the parse and the matching, for a usual page and a large one.
+//! What reading the fields of one page costs, for a usual page and a large one: as is quickest, and with a tree of the whole page.
 
 use std::fmt::Write;
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use scrape::extract::{Extractor, Settings};
+use scrape::Field;
+use scrape::extract::{Extractor, Parser, Settings};
+
 use scrape::model::Page;
 
 /// A page of about `kib` KiB: a shell of nested boxes around headings, paragraphs, links and a table, as shops have them.
@@ -41,9 +43,13 @@ fn extract(c: &mut Criterion) {
         for (name, fields) in
             [("title", &["title=title"][..]), ("title+links+h2", &["title=title", "links[]=a[href]::attr(href)", "h2[]=h2"])]
         {
-            let fields = fields.iter().map(|field| field.parse().expect("a field")).collect();
-            let extractor = Extractor::new(Settings { fields, ..Settings::default() }).expect("the names differ");
-            group.bench_function(name, |b| b.iter(|| extractor.run(black_box(&page)).expect("a usual page")));
+            let fields: Vec<Field> = fields.iter().map(|field| field.parse().expect("a field")).collect();
+            for (how, parser) in [("auto", Parser::Auto), ("dom", Parser::Dom)] {
+                let settings = Settings { fields: fields.clone(), parser, ..Settings::default() };
+                let extractor = Extractor::new(settings).expect("the names differ");
+                let name = format!("{name}/{how}");
+                group.bench_function(name, |b| b.iter(|| extractor.run(black_box(&page)).expect("a usual page")));
+            }
         }
     }
 }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use html5ever::QualName;
 use html5ever::serialize::{SerializeOpts, TraversalScope, serialize};
-use scraper::{ElementRef, Node};
+use scraper::selector::Simple;
+use scraper::{Element, ElementRef, Node};
 use selectors::context::SelectorCaches;
 use selectors::matching::{
     MatchingContext, MatchingForInvalidation, MatchingMode, NeedsSelectorFlags, QuirksMode, matches_selector,
 };
+use selectors::parser::SelectorList;
 
 use super::limits::Limits;
 use super::selector::{Compiled, Wanted, compile};
@@ -34,7 +36,7 @@ impl Extract for Css {
             let mut caches = SelectorCaches::default();
             for element in document.elements() {
                 steps.step();
-                if self.matches(&Step { element, steps }, &mut caches)
+                if is_match(&self.0.selectors, &Step { element, steps }, &mut caches)
                     && let Some(value) = self.value(element, document, steps)?
                 {
                     let bytes = value.len();
@@ -48,21 +50,30 @@ impl Extract for Css {
             Ok(values)
         })
     }
+
+    fn compiled(&self) -> Option<&Compiled> {
+        Some(&self.0)
+    }
+}
+
+/// Whether an element matches one of the selectors.
+pub(super) fn is_match<E: Element<Impl = Simple>>(
+    selectors: &SelectorList<Simple>,
+    element: &E,
+    caches: &mut SelectorCaches,
+) -> bool {
+    let mut context = MatchingContext::new(
+        MatchingMode::Normal,
+        None,
+        caches,
+        QuirksMode::NoQuirks, // classes keep their case, also where a doctype is missing
+        NeedsSelectorFlags::No,
+        MatchingForInvalidation::No,
+    );
+    selectors.slice().iter().any(|selector| matches_selector(selector, 0, None, element, &mut context))
 }
 
 impl Css {
-    fn matches(&self, element: &Step<'_, '_>, caches: &mut SelectorCaches) -> bool {
-        let mut context = MatchingContext::new(
-            MatchingMode::Normal,
-            None,
-            caches,
-            QuirksMode::NoQuirks, // classes keep their case, also where a doctype is missing
-            NeedsSelectorFlags::No,
-            MatchingForInvalidation::No,
-        );
-        self.0.selectors.slice().iter().any(|selector| matches_selector(selector, 0, None, element, &mut context))
-    }
-
     /// What is taken from an element that matches; `None` where it lacks the attribute.
     fn value(&self, element: ElementRef<'_>, document: &Document<'_>, steps: &Steps<'_, '_>) -> Result<Option<String>, Failure> {
         Ok(match &self.0.wanted {
@@ -130,14 +141,14 @@ fn text(element: ElementRef<'_>, steps: &Steps<'_, '_>) -> String {
 }
 
 /// Words on one line: runs of HTML white space and no-break spaces become one blank, none at the ends.
-#[derive(Default)]
-struct Words {
-    line: String,
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    pub(super) line: String,
     gap: bool,
 }
 
 impl Words {
-    fn push(&mut self, text: &str) {
+    pub(super) fn push(&mut self, text: &str) {
         let is_space = |c: char| c.is_ascii_whitespace() || c == '\u{a0}';
         for (nth, word) in text.split(is_space).enumerate() {
             self.gap |= nth > 0;

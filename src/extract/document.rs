@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use scraper::{ElementRef, Html};
-use url::Url;
+use url::{Position, Url};
 
 use super::limits::Limits;
 use super::parse::parse;
@@ -15,7 +15,7 @@ use crate::model::Failure;
 pub struct Document<'a> {
     html: Html,
     url: &'a Url,
-    base: OnceCell<Url>,
+    base: OnceCell<Base>,
     pub(super) limits: Limits<'a>,
 }
 
@@ -32,27 +32,66 @@ impl<'a> Document<'a> {
 
     /// A link made absolute; what cannot be joined stays as it is.
     pub(super) fn absolute(&self, link: &str, steps: &Steps<'_, '_>) -> String {
-        let base = self.base.get_or_init(|| self.find_base());
-        steps.read(base.as_str().len()); // each link is joined to a copy of it
-        base.join(link.trim_ascii()).map_or_else(|_| link.to_owned(), String::from)
+        let find = || self.elements().filter(|element| element.value().name() == "base").find_map(|base| base.attr("href"));
+        self.base.get_or_init(|| Base::new(self.url, find())).join(link, steps)
     }
+}
 
-    /// What links are relative to: the first `<base href>`, itself relative to the page. A user and password of the page's
-    /// URL are left out, because links are written to the output.
-    fn find_base(&self) -> Url {
-        let mut url = self.url.clone();
+/// What links are relative to.
+#[derive(Debug)]
+pub(super) struct Base(Url);
+
+impl Base {
+    /// The first `<base href>`, itself relative to the page. A user and password of the page's URL are left out, because links are
+    /// written to the output.
+    pub(super) fn new(page: &Url, href: Option<&str>) -> Self {
+        let mut url = page.clone();
         // Both fail only for URLs that cannot have a user.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        let base = self.elements().filter(|element| element.value().name() == "base").find_map(|base| base.attr("href"));
-        base.and_then(|href| url.join(href.trim_ascii()).ok()).unwrap_or(url)
+        Self(href.and_then(|href| url.join(href.trim_ascii()).ok()).unwrap_or(url))
     }
+
+    /// A link made absolute; what cannot be joined stays as it is.
+    pub(super) fn join(&self, link: &str, steps: &Steps<'_, '_>) -> String {
+        steps.read(self.0.as_str().len()); // each link is joined to a copy of it
+        if self.0.scheme().starts_with("http") && is_plain(link) {
+            return [&self.0[..Position::BeforePath], link].concat();
+        }
+        self.0.join(link.trim_ascii()).map_or_else(|_| link.to_owned(), String::from)
+    }
+}
+
+/// Whether a link is a path of its host, perhaps with a query, in which joining changes nothing: most links are, and joining them is
+/// most of what a list of links costs.
+fn is_plain(link: &str) -> bool {
+    let (path, query) = link.split_once('?').unwrap_or((link, ""));
+    let is_kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~!$&()*+,;=:@/.".contains(&byte);
+    path.starts_with('/')
+        && !path.starts_with("//")
+        && !path.contains("/.") // which may mean the folder, or the one above
+        && path.bytes().all(is_kept)
+        && query.bytes().all(|byte| is_kept(byte) || matches!(byte, b'?' | b'%'))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::tests::{one, page};
+    use super::*;
     use crate::model::Page;
+
+    proptest! {
+        #[test]
+        fn a_plain_link_is_what_it_would_be_joined(link in "/?[a/.?%:1_~!$&()*+,;=@#'\\\\ ü-]{0,12}", base in 0..5_usize) {
+            let bases = ["http://a.example", "https://ann:x@a.example:8/b/c?d#e", "http://[::1]/", "http://xn--4ca/./", "HTTP://A.example:80/?/"];
+            let base: Url = bases[base].parse().unwrap();
+            if is_plain(&link) {
+                prop_assert_eq!([&base[..Position::BeforePath], &link].concat(), String::from(base.join(&link).unwrap()));
+            }
+        }
+    }
 
     #[test]
     fn links_are_absolute() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::selector::Compiled;
 use super::{Document, EXTRACTORS, Extract};
 use crate::model::{Clean, Failure};
 
@@ -116,6 +117,11 @@ impl Field {
     #[must_use]
     pub fn is_list(&self) -> bool {
         self.list
+    }
+
+    /// The selector, if it is one and nothing else, and whether all matches are taken.
+    pub(super) fn compiled(&self) -> Option<(&Compiled, bool)> {
+        self.extract.compiled().map(|compiled| (compiled, self.list))
     }
 
     /// The value of a page that has none.

@@ -16,7 +16,7 @@ const LARGE: usize = 200_000;
 const SKELETON: usize = 10_000;
 
 /// What a value takes beside its text.
-const VALUE: usize = 64;
+pub(super) const VALUE: usize = 64;
 
 /// What is left for one page. CPU time is the thread's, so that a busy machine fails no page.
 ///
@@ -67,7 +67,7 @@ impl<'a> Limits<'a> {
 
     /// Fails when the time is used up; `doing` says what took it: `parsing it`.
     pub(super) fn check_time(&self, doing: &str) -> Result<(), Failure> {
-        if self.is_late() { Err(self.late(doing)) } else { Ok(()) }
+        if self.is_late(1) { Err(self.late(doing)) } else { Ok(()) }
     }
 
     /// The failure of a page whose time is used up.
@@ -76,9 +76,9 @@ impl<'a> Limits<'a> {
         too_large(format!("the page costs more than --max-parse ({time} of CPU time), which passed while {doing}"))
     }
 
-    /// Whether the time is used up.
-    pub(super) fn is_late(&self) -> bool {
-        cpu_time().saturating_sub(self.started) > self.max_time
+    /// Whether such a part of the time is used up: 1 is all of it, 8 an eighth.
+    pub(super) fn is_late(&self, part: u32) -> bool {
+        cpu_time().saturating_sub(self.started) > self.max_time / part
     }
 
     /// Counts the `nth` value of a list, of `bytes`, and fails when the values of the field or of the page are too many.
@@ -90,6 +90,11 @@ impl<'a> Limits<'a> {
         let sum = self.values.get().saturating_add(bytes).saturating_add(VALUE);
         self.values.set(sum);
         if sum > self.max_values { Err(self.too_long()) } else { Ok(()) }
+    }
+
+    /// Begins to count anew: what was counted is read again.
+    pub(super) fn forget_values(&self) {
+        self.values.set(0);
     }
 
     /// How many bytes the next value may have.

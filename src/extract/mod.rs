@@ -2,6 +2,10 @@
 //!
 //! Synchronous and pure CPU: it may be called inline or on a blocking thread. What one page may cost is bounded whatever
 //! the page holds (see [`Settings`]); a page that costs more is a failure, never a page read in part.
+//!
+//! The quickest way that gives the right values is taken: nothing asked for, nothing parsed; else tag by tag, without a tree, and no
+//! further than to the last value (`stream`); else the tree of the whole page ([`Document`]). What the values are is defined by the
+//! tree. A page is refused only for what had to be read of it.
 
 mod charset;
 mod css;
@@ -12,6 +16,7 @@ mod limits;
 mod parse;
 mod selector;
 mod step;
+mod stream;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -25,6 +30,8 @@ use crate::model::{Charset, Data, Failure, Page};
 pub use document::Document;
 pub use field::{Fault, Field, FieldError};
 use limits::Limits;
+pub use selector::Compiled;
+use stream::Plan;
 
 /// What is read from every page, and what one page may cost.
 #[derive(Clone, Debug)]
@@ -33,6 +40,8 @@ pub struct Settings {
     pub fields: Vec<Field>,
     /// Whether pages are parsed at all; without it no field is extracted. Default: true.
     pub parse: bool,
+    /// How pages are read. Default: as is quickest.
+    pub parser: Parser,
     /// How many elements deep a page may nest. Default: 512, which is where browsers stop too.
     pub max_depth: usize,
     /// How many nodes (elements, texts, comments) a page may build, but no more than four a byte: markup can make the parser
@@ -54,6 +63,7 @@ impl Default for Settings {
         Self {
             fields: vec![title],
             parse: true,
+            parser: Parser::default(),
             max_depth: 512,
             max_nodes: 1_250_000,
             max_values: 64 << 20,
@@ -64,6 +74,16 @@ impl Default for Settings {
     }
 }
 
+/// How pages are read. What is found is the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Parser {
+    /// No further than to the last value, and without a tree, where that cannot change the values.
+    #[default]
+    Auto,
+    /// All of it, into a tree.
+    Dom,
+}
+
 /// One way to read values from a page, compiled once and used for every page.
 pub trait Extract: fmt::Debug + Send + Sync {
     /// The values in document order, at most `limit` of them.
@@ -71,6 +91,11 @@ pub trait Extract: fmt::Debug + Send + Sync {
     /// # Errors
     /// The page costs more than its limits allow.
     fn values(&self, document: &Document<'_>, limit: usize) -> Result<Vec<String>, Failure>;
+
+    /// The selector, if that is all there is to it: such a field may be read without a document. Default: none.
+    fn compiled(&self) -> Option<&Compiled> {
+        None
+    }
 }
 
 /// A kind of extractor: an entry of [`EXTRACTORS`].
@@ -104,6 +129,8 @@ pub static EXTRACTORS: &[Kind] = &[css::KIND];
 #[derive(Debug)]
 pub struct Extractor {
     settings: Settings,
+    /// What can be read without a tree.
+    plan: Option<Plan>,
     /// Held by the one page at a time that may be large: see [`Limits`].
     large: Mutex<()>,
 }
@@ -118,10 +145,12 @@ impl Extractor {
             settings.fields.clear();
         }
         let mut names = HashSet::new();
-        match settings.fields.iter().find(|field| !names.insert(field.name())) {
-            Some(field) => Err(FieldError::Twice { name: field.name().clone() }),
-            None => Ok(Self { settings, large: Mutex::new(()) }),
+        if let Some(field) = settings.fields.iter().find(|field| !names.insert(field.name())) {
+            return Err(FieldError::Twice { name: field.name().clone() });
         }
+        let fields = settings.fields.iter().map(Field::compiled);
+        let plan = if settings.parser == Parser::Auto { Plan::new(fields) } else { None };
+        Ok(Self { settings, plan, large: Mutex::new(()) })
     }
 
     /// The names of the fields, in the order of the record.
@@ -158,6 +187,10 @@ impl Extractor {
         let limits = Limits::new(&self.settings, page.body.len(), &self.large);
         let (text, charset) = charset::decode(page);
         let read = move || -> Result<Vec<(Arc<str>, Value)>, Failure> {
+            let plan = self.plan.as_ref();
+            if let Some(values) = plan.map_or(Ok(None), |plan| stream::read(&text, &page.url, plan, &limits))? {
+                return Ok(fields.iter().map(|field| field.name().clone()).zip(values).collect());
+            }
             let document = Document::new(&text, &page.url, limits)?;
             drop(text);
             fields.iter().map(|field| Ok((field.name().clone(), field.read(&document)?))).collect()

@@ -11,14 +11,14 @@ use selectors::parser::{ParseRelative, Parser, SelectorList, SelectorParseErrorK
 use super::Fault;
 
 /// A selector, ready to match.
-#[derive(Debug)]
-pub(super) struct Compiled {
+#[derive(Clone, Debug)]
+pub struct Compiled {
     pub(super) selectors: SelectorList<Simple>,
     pub(super) wanted: Wanted,
 }
 
 /// What is taken from an element that matches.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// The text inside.
     Text,

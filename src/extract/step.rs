@@ -1,7 +1,6 @@
 //! An element as a selector sees it, where each step to another one is counted: a single match may walk over the whole page for
 //! each of its elements (`:has(b ~ i)`). Matching has no way to be stopped, so it is unwound when the time is over.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -29,6 +28,7 @@ struct Late;
 #[derive(Debug)]
 pub(super) struct Steps<'a, 'b> {
     limits: &'a Limits<'b>,
+    part: u32,
     made: Cell<usize>,
 }
 
@@ -43,7 +43,7 @@ impl Steps<'_, '_> {
         self.made.set(self.made.get() + 1 + bytes / STEP);
         if self.made.get() >= STRIDE {
             self.made.set(0);
-            if self.limits.is_late() {
+            if self.limits.is_late(self.part) {
                 resume_unwind(Box::new(Late)); // no panic: nobody is told of it
             }
         }
@@ -51,12 +51,19 @@ impl Steps<'_, '_> {
 }
 
 /// Matches until the time is over.
-pub(super) fn in_time<T>(limits: &Limits<'_>, work: impl FnOnce(&Steps<'_, '_>) -> Result<T, Failure>) -> Result<T, Failure> {
-    let steps = Steps { limits, made: Cell::new(0) };
+pub(super) fn in_time<'l, T>(limits: &Limits<'l>, work: impl FnOnce(&Steps<'_, 'l>) -> Result<T, Failure>) -> Result<T, Failure> {
+    within(limits, 1, work).unwrap_or_else(|| Err(limits.late("matching a selector")))
+}
+
+/// Works until a part of the time is over, as 8 for an eighth of it, since the page was begun; `None` if that comes first.
+pub(super) fn within<'l, T>(limits: &Limits<'l>, part: u32, work: impl FnOnce(&Steps<'_, 'l>) -> T) -> Option<T> {
+    let steps = Steps { limits, part, made: Cell::new(0) };
     // What it leaves half done is dropped with it, but for the page, which it only reads.
-    catch_unwind(AssertUnwindSafe(|| work(&steps))).unwrap_or_else(|cause: Box<dyn Any + Send>| {
-        if cause.is::<Late>() { Err(limits.late("matching a selector")) } else { resume_unwind(cause) }
-    })
+    match catch_unwind(AssertUnwindSafe(|| work(&steps))) {
+        Ok(done) => Some(done),
+        Err(cause) if cause.is::<Late>() => None,
+        Err(cause) => resume_unwind(cause),
+    }
 }
 
 /// An element, and what counts the steps to others.

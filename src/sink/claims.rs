@@ -7,8 +7,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::file::{PARTIAL, RETRY, follow, is_stdout};
-use super::{Destination, Error, Settings};
+use super::file::{DATABASE_LOCK, PARTIAL, REPAIR, RETRY, follow, is_stdout};
+use super::{Destination, Error, Settings, sqlite};
 
 /// What an output takes.
 pub(super) struct Claim {
@@ -29,7 +29,8 @@ impl Claim {
             Destination::Writer(_) => return None,
         };
         let target = follow(path);
-        let beside = [PARTIAL, RETRY].map(|ending| beside(&target, ending));
+        let endings = [PARTIAL, RETRY, REPAIR, DATABASE_LOCK].into_iter().chain(sqlite::BESIDE);
+        let beside: Vec<_> = endings.map(|ending| beside(&target, ending)).collect();
         let files = std::iter::once(&target).chain(&beside).map(|path| Name::of(path)).collect();
         let is_file = fs::metadata(path).map_or(true, |found| found.is_file());
         Some(Self { name: path.display().to_string(), files, is_file })

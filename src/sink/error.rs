@@ -89,6 +89,20 @@ pub enum Error {
         /// The one that is not there.
         missing: PathBuf,
     },
+    /// The outputs to go on with have not enough in common.
+    #[error(
+        "the outputs do not belong together: of the {count} records of {} only {common} are in all of them; \
+         go on with one of them alone, or begin the others under other names",
+        .path.display()
+    )]
+    Apart {
+        /// A file that would lose most of its records.
+        path: PathBuf,
+        /// How many it has.
+        count: usize,
+        /// How many of them all outputs have.
+        common: usize,
+    },
     /// No output is a file.
     #[error("nothing remembers what is finished: --resume needs an output that is a file (-o FILE), and no pipe or device")]
     NoMemory,
@@ -221,6 +235,7 @@ impl Error {
             | Self::Differs { .. }
             | Self::NotOurs { .. }
             | Self::Lacks { .. }
+            | Self::Apart { .. }
             | Self::NoMemory => true,
             Self::Database(error) => error.is_usage(),
             Self::Read { .. }

@@ -17,7 +17,10 @@ const STDOUT: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 /// what failed, and while a damaged file is written anew.
 pub(super) const PARTIAL: &str = ".partial";
 pub(super) const RETRY: &str = ".retry";
-const REPAIR: &str = ".repair";
+pub(super) const REPAIR: &str = ".repair";
+
+/// The same for what says that a run writes a database there.
+pub(super) const DATABASE_LOCK: &str = "-lock";
 
 /// As many links as Linux follows.
 const LINKS: usize = 40;
@@ -90,6 +93,7 @@ pub(super) fn is_there(path: &Path, existing: Existing) -> bool {
 fn open_beside(path: &Path, name: &str, keep: bool) -> Result<Opened, Error> {
     let target = follow(path);
     let partial = beside(&target, name);
+    ensure_no_database(&target)?;
     let file = open_new(&partial)?;
     let old = open_old(&target).inspect_err(|_| remove_empty(&file, &partial))?;
     // Before the first byte: what only some may read must not pass through a file that everybody can.
@@ -142,9 +146,18 @@ pub(super) fn remove_empty(file: &File, path: &Path) {
     }
 }
 
-/// Says whether another run writes a file that is to take the place of this one.
+/// Says whether another run writes a file that is to take the place of this one, or a database in its place.
 fn ensure_nobody_replaces(target: &Path) -> Result<(), Error> {
-    [PARTIAL, RETRY].into_iter().try_for_each(|name| ensure_free(&beside(target, name)))
+    [PARTIAL, RETRY].into_iter().try_for_each(|name| ensure_free(&beside(target, name)))?;
+    ensure_no_database(target)
+}
+
+/// Says whether another run writes a database under this name: it locks another file.
+fn ensure_no_database(target: &Path) -> Result<(), Error> {
+    ensure_free(&beside(target, DATABASE_LOCK)).map_err(|error| match error {
+        Error::Busy { holder, .. } => Error::Busy { path: target.to_owned(), holder },
+        other => other,
+    })
 }
 
 /// `out.csv.partial` beside `out.csv`: where an overwriting run writes until it is complete.

@@ -14,6 +14,15 @@ pub(super) trait Output: Send {
     /// Enough was added for a write of its own.
     fn is_full(&self) -> bool;
 
+    /// Drops what was added and not written.
+    fn forget(&mut self);
+
+    /// A write of it is done as a whole or not at all, and can fail for reasons of its own: such outputs come first, and where one
+    /// fails the others get nothing either.
+    fn is_atomic(&self) -> bool {
+        false
+    }
+
     /// Writes what was added: whatever becomes of this process, it is there.
     fn write(&mut self) -> Wrote;
 

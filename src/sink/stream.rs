@@ -76,6 +76,11 @@ impl Output for Stream {
         self.buffer.len() >= BATCH
     }
 
+    fn forget(&mut self) {
+        self.buffer.clear();
+        self.ends.clear();
+    }
+
     fn write(&mut self) -> Wrote {
         let (sent, outcome) = send(&mut *self.sink, &self.buffer);
         let whole = self.ends.partition_point(|end| *end <= sent);

@@ -45,7 +45,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(outputs: Vec<Box<dyn Output>>, earlier: Earlier) -> Self {
+    pub(super) fn new(mut outputs: Vec<Box<dyn Output>>, earlier: Earlier) -> Self {
+        outputs.sort_by_key(|output| !output.is_atomic());
         let (due, looked) = (Due::new(None), Instant::now());
         Self { outputs, batch: vec![], before_write: Box::new(|| ()), earlier, due, looked, is_over: false }
     }
@@ -160,9 +161,15 @@ impl Writer {
     /// Writes the batch and shows the records that are in every output for good.
     fn write(&mut self, observe: &mut dyn FnMut(&Record)) -> Result<(), Error> {
         (self.before_write)();
-        let (mut whole, mut outcome) = (self.batch.len(), Ok(()));
+        let (mut whole, mut outcome, mut undone) = (self.batch.len(), Ok(()), false);
         for output in &mut self.outputs {
+            // What a database has nothing of, no other output is to have.
+            if undone {
+                output.forget();
+                continue;
+            }
             let wrote = output.write();
+            undone = output.is_atomic() && wrote.outcome.is_err();
             whole = whole.min(wrote.whole);
             outcome = outcome.and(wrote.outcome);
         }

@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 82] = [
+const FLAGS: [&str; 83] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -57,6 +57,7 @@ const FLAGS: [&str; 82] = [
     "--fetch-only",
     "--accept",
     "--max-parse",
+    "--parser",
     "--output",
     "--format",
     "--ordered",
@@ -126,6 +127,7 @@ fn the_help_names_the_defaults() {
         ("--max-body", "10M"),
         ("--accept", "200-299"),
         ("--max-parse", "5s"),
+        ("--parser", "auto"),
         ("--url-field", "url"),
         ("--burst", "1"),
         ("--limit-by", "host"),

@@ -50,5 +50,6 @@ mod several;
 mod sqlite;
 mod talk;
 mod thresholds;
+mod tiers;
 mod tls;
 mod waits;

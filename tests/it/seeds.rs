@@ -17,11 +17,13 @@ mod lines;
 mod page;
 #[path = "../fuzz/checks/selector.rs"]
 mod selector;
+#[path = "../fuzz/checks/tiers.rs"]
+pub(crate) mod tiers;
 
 type Check = fn(&[u8]);
 
 /// Every fuzz target.
-const TARGETS: [(&str, Check); 7] = [
+const TARGETS: [(&str, Check); 8] = [
     ("asked", asked::check),
     ("charset", charset::check),
     ("decode", decode::check),
@@ -29,6 +31,7 @@ const TARGETS: [(&str, Check); 7] = [
     ("lines", lines::check),
     ("page", page::check),
     ("selector", selector::check),
+    ("tiers", tiers::check),
 ];
 
 #[test]

@@ -33,6 +33,7 @@ pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
     not_onto_itself(&plan, args.cookie_jar.as_deref())?;
     plan.extract.parse = !args.fetch_only;
     set(&mut plan.extract.max_time, args.max_parse);
+    set(&mut plan.extract.parser, args.parser);
     if !args.select.is_empty() || args.fetch_only {
         plan.extract.fields = args.select;
     }

@@ -8,6 +8,12 @@ use super::super::limits::cpu_time;
 use super::*;
 use crate::model::ErrorKind;
 
+/// What reads pages into a tree, whose limits these are.
+fn extractor(fields: &[&str]) -> Extractor {
+    let settings = super::extractor(fields).settings;
+    Extractor::new(Settings { parser: Parser::Dom, ..settings }).unwrap()
+}
+
 /// What becomes of a page, and the CPU time that it took, dropping included. On the stack of a worker: 2 MiB.
 fn cost(body: &str, max_time: Duration) -> (Result<Data, Failure>, Duration) {
     let fields = ["title=title", "a[]=:not(a):has(b i) > *", "b[]=* *::attr(href)", "c=body"];
@@ -95,7 +101,7 @@ fn floods_that_stay_shallow_end_as_data_or_within_the_time() {
 fn the_time_bounds_parsing_and_matching() {
     let rows = "<p>x</p>".repeat(40_000);
     let fields = vec!["x=h1 ~ p".parse().unwrap()]; // without an h1 each p asks all those before it
-    let settings = Settings { fields, max_time: Duration::from_millis(400), ..Settings::default() };
+    let settings = Settings { fields, max_time: Duration::from_millis(400), parser: Parser::Dom, ..Settings::default() };
     let failure = Extractor::new(settings.clone()).unwrap().run(&page(rows.as_bytes())).unwrap_err();
     assert_eq!(failure.kind, ErrorKind::TooLarge);
     assert!(failure.message.contains("(400ms of CPU time), which passed while matching a selector"), "{failure}");
@@ -233,4 +239,46 @@ fn links_that_are_joined_to_a_base_of_megabytes_end_within_the_time() {
         assert!(failure.message.contains("--max-parse"), "{failure}");
         assert!(cpu_time().saturating_sub(start) < Duration::from_secs(3), "{field}: {:?}", cpu_time().saturating_sub(start));
     }
+}
+
+/// The limits are those of the tree, but for what needs no tree: no page takes longer without one.
+#[test]
+fn a_page_read_as_it_goes_by_ends_as_fast_as_it_is_long() {
+    let attributes = each(10_000, |n| format!(" a{n}=x"));
+    for flood in [
+        "<div>".repeat(200_000),
+        "<p>x".repeat(200_000),
+        "<a><p>".repeat(100_000),
+        format!("<p{attributes}>").repeat(20),
+        "&amp;&nosuch;".repeat(200_000),
+        format!("{}{}", "<div>".repeat(500), "</p>".repeat(100_000)),
+        format!("{}{}", "<div>".repeat(500), "<li></b></i>".repeat(100_000)),
+        format!("<a href='{}", "x".repeat(3_000_000)),
+        "<script></".repeat(200_000),
+        "<!--".repeat(500_000),
+        "<table><tr><td>".repeat(50_000),
+        format!("<base href='/{}'>{}", "x".repeat(2_000_000), "<a href=x>".repeat(50_000)),
+    ] {
+        let fields = ["t=title", "a[]=a::attr(href)", "d[]=div div, body .x p", "l[]=[a1=x] [a9999=y]"];
+        let settings = Settings { max_time: Duration::from_millis(500), ..super::extractor(&fields).settings };
+        let extractor = Extractor::new(settings).unwrap();
+        let start = cpu_time();
+        let result = extractor.run(&page(flood.as_bytes()));
+        let time = cpu_time().saturating_sub(start);
+        let name = &flood[..flood.len().min(40)];
+        assert!(time < Duration::from_secs(2), "{name}: {time:?}");
+        match result {
+            Ok(data) => assert_eq!(data.get("t"), Some(&Value::Null), "{name}"),
+            Err(failure) => assert_eq!(failure.kind, ErrorKind::TooLarge, "{name}: {failure}"),
+        }
+    }
+}
+
+#[test]
+fn what_is_not_read_of_a_page_is_not_refused() {
+    let deep = format!("<title>t</title><p>x</p>{}", "<div>".repeat(600));
+    assert_eq!(super::one("x=title", &deep), "t");
+    assert_eq!(super::one("x=p", &deep), "x");
+    let failure = super::extractor(&["x=title", "y[]=p"]).run(&page(deep.as_bytes())).unwrap_err();
+    assert!(failure.message.contains("deeper than 512"), "{failure}");
 }

@@ -45,10 +45,6 @@ impl<'a> Book<'a> {
         Self { path, format, opened, grammar, survey: Survey::default(), kept: 0, is_stale: false }
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Looks whether another file, which is only read while this one is written, has changed since. Equal times say nothing.
     pub(super) fn look_whether_stale(&mut self, other: &File) -> io::Result<()> {
         let (own, other) = (self.opened.file.metadata()?, other.metadata()?);
@@ -164,6 +160,10 @@ impl<'a> Book<'a> {
 }
 
 impl Journal for Book<'_> {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn read(&mut self, each: &mut dyn FnMut(&Entry<'_>)) -> Result<(), Error> {
         if self.is_stale {
             (self.survey, self.kept) = (Survey::default(), 0);

@@ -20,6 +20,7 @@ mod scan;
 mod table;
 
 use std::io;
+use std::path::Path;
 
 pub(super) use array::Array;
 pub(super) use book::Kept;
@@ -32,8 +33,14 @@ pub(super) use scan::{Entry, Grammar};
 use super::Error;
 use crate::model::Earlier;
 
+/// No batch of records that are written together has more.
+const BATCH: usize = 1000;
+
 /// An output that remembers.
 pub(super) trait Journal {
+    /// The file.
+    fn path(&self) -> &Path;
+
     /// Hands over every whole record, in the output's order. Nothing is changed.
     ///
     /// # Errors
@@ -109,7 +116,7 @@ pub(super) fn agree(journals: &mut [&mut dyn Journal]) -> Result<Earlier, Error>
     let mut earlier = Earlier::default();
     let Some((first, others)) = journals.split_first_mut() else { return Ok(earlier) };
     first.read(&mut |entry| earlier.add(entry.index, &entry.url))?;
-    let (mut common, mut same_order) = (earlier.len(), true);
+    let (mut common, mut same_order, mut counts) = (earlier.len(), true, vec![earlier.len()]);
     for other in others {
         let (mut count, mut same) = (0, 0);
         other.read(&mut |entry| {
@@ -119,17 +126,31 @@ pub(super) fn agree(journals: &mut [&mut dyn Journal]) -> Result<Earlier, Error>
         })?;
         same_order &= same == count.min(earlier.len());
         common = common.min(count);
+        counts.push(count);
     }
     if same_order {
+        belong_together(journals, &counts, common)?;
         earlier.entries_mut().truncate(common);
         journals.iter_mut().try_for_each(|journal| journal.keep(&Keep::First(common as u64)))?;
         return Ok(earlier);
     }
-    intersect(journals, earlier)
+    intersect(journals, earlier, &counts)
+}
+
+/// Outputs of one run that was killed differ by a batch, those of one that lost power by what the disk had not got yet. What differs by
+/// more is not of one run: then nothing is taken from either.
+fn belong_together(journals: &[&mut dyn Journal], counts: &[usize], common: usize) -> Result<(), Error> {
+    for (journal, count) in journals.iter().zip(counts) {
+        let lost = count - common;
+        if lost > BATCH && lost * 2 > *count {
+            return Err(Error::Apart { path: journal.path().to_owned(), count: *count, common });
+        }
+    }
+    Ok(())
 }
 
 /// Leaves the records that all outputs have, in whatever order they have them.
-fn intersect(journals: &mut [&mut dyn Journal], mut earlier: Earlier) -> Result<Earlier, Error> {
+fn intersect(journals: &mut [&mut dyn Journal], mut earlier: Earlier, counts: &[usize]) -> Result<Earlier, Error> {
     let mut all = std::mem::take(earlier.entries_mut());
     all.sort_unstable();
     for journal in &mut *journals {
@@ -145,6 +166,7 @@ fn intersect(journals: &mut [&mut dyn Journal], mut earlier: Earlier) -> Result<
             has
         });
     }
+    belong_together(journals, counts, all.len())?;
     for journal in journals {
         let (mut taken, mut keep, mut place) = (Common::new(&all), Bits::default(), 0);
         journal.read(&mut |entry| {
@@ -195,7 +217,7 @@ fn is_nothing(bytes: &[u8]) -> bool {
 }
 
 /// The error for a file that cannot be read.
-fn unread(path: &std::path::Path, source: io::Error) -> Error {
+fn unread(path: &Path, source: io::Error) -> Error {
     Error::Read { path: path.to_owned(), source }
 }
 

@@ -46,6 +46,10 @@ pub(super) fn read<'a>(bytes: &'a [u8], columns: &Columns) -> Object<'a> {
     if !seen.failed && !seen.has_fields {
         return Object::Foreign(Refusal::names("fields", &names(raw, "data"), &columns.data));
     }
+    if seen.has_body != columns.bodies {
+        let named = |has: bool| if has { vec!["body".to_owned()] } else { vec![] };
+        return Object::Foreign(Refusal::names("keys", &named(seen.has_body), &named(columns.bodies)));
+    }
     if !seen.has_input {
         // Of a table whose rows lack some, what is lacking is no difference.
         let surplus: Vec<_> =
@@ -107,6 +111,7 @@ pub(super) fn skip(bytes: &[u8], ended: bool) -> usize {
 }
 
 /// What is read of a record.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 struct Seen<'a> {
     index: u64,
     url: Cow<'a, str>,
@@ -114,6 +119,8 @@ struct Seen<'a> {
     /// It has the run's fields, and no other columns of an input than the run.
     has_fields: bool,
     has_input: bool,
+    /// It says where its body was saved.
+    has_body: bool,
 }
 
 /// The keys of a record; a later version may have more.
@@ -133,6 +140,7 @@ enum Key {
     ErrorMessage,
     Data,
     Input,
+    Body,
     #[serde(other)]
     Other,
 }
@@ -163,7 +171,8 @@ impl<'de> Visitor<'de> for AsRecord<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Seen<'de>, A::Error> {
-        let mut seen = Seen { index: 0, url: Cow::Borrowed(""), failed: false, has_fields: false, has_input: true };
+        let mut seen =
+            Seen { index: 0, url: Cow::Borrowed(""), failed: false, has_fields: false, has_input: true, has_body: false };
         let mut keys = 0;
         while let Some(key) = map.next_key::<Key>()? {
             let bit = 1 << key as u32;
@@ -182,6 +191,7 @@ impl<'de> Visitor<'de> for AsRecord<'_> {
                 _ => drop(map.next_value::<IgnoredAny>()?),
             }
         }
+        seen.has_body = keys & 1 << Key::Body as u32 != 0;
         if keys & ALL == ALL { Ok(seen) } else { Err(A::Error::custom("not every key")) }
     }
 }

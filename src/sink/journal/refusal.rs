@@ -32,7 +32,11 @@ impl Refusal {
         let path = path.to_owned();
         match self {
             Self::Differs(what, how) => Error::Differs { path, line, what, how },
-            Self::Other(looks) => Error::NotOurs { path, looks, format },
+            // What begins like one of ours and is none needs no advice to say which one it is.
+            Self::Other(looks) => {
+                let looks = looks.filter(|looks| !looks.ends_with(&format!("(-f {format})")));
+                Error::NotOurs { path, looks, format }
+            }
         }
     }
 }

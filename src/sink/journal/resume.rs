@@ -40,6 +40,10 @@ enum Ready {
 /// # Errors
 /// As those of [`sink::open`](crate::sink::open). Every file is then as it was.
 pub(in crate::sink) fn open(outputs: Vec<To>, opening: &Opening<'_>) -> Result<Writer, Error> {
+    // Before a pipe is opened, which waits for its reader.
+    if !outputs.iter().filter_map(|to| Claim::of(&to.place)).any(|claim| claim.is_file) {
+        return Err(Error::NoMemory);
+    }
     let mut ready = Vec::new();
     let gone_on = outputs
         .into_iter()
@@ -163,8 +167,9 @@ fn go_on(ready: &mut [Ready]) -> Result<Earlier, Error> {
     if let Some(missing) = missing {
         no_records(&mut books, &tries, &mut tables, missing)?;
     }
+    let once_more = !tables.is_empty();
     let plan = |(book, from): (&mut Book<'_>, &Option<(PathBuf, File)>)| {
-        from.as_ref().map(|(path, old)| retry::plan(book, path, old)).transpose()
+        from.as_ref().map(|(path, old)| retry::plan(book, path, old, once_more)).transpose()
     };
     let plans = books.iter_mut().zip(&tries).map(plan).collect::<Result<Vec<_>, _>>()?;
     for ((book, from), plan) in books.iter_mut().zip(&tries).zip(plans) {

@@ -22,13 +22,9 @@ impl Table {
         Self { database, again, upsert }
     }
 
-    pub(super) fn path(&self) -> &Path {
-        self.database.path()
-    }
-
-    /// Whether this run has made it.
+    /// Whether this run has made its table.
     pub(super) fn is_new(&self) -> bool {
-        self.database.is_new()
+        self.database.is_begun()
     }
 
     pub(super) fn into_output(self) -> Sqlite {
@@ -37,6 +33,10 @@ impl Table {
 }
 
 impl Journal for Table {
+    fn path(&self) -> &Path {
+        self.database.path()
+    }
+
     fn read(&mut self, each: &mut dyn FnMut(&Entry<'_>)) -> Result<(), Error> {
         self.database.each(&mut |index, url, failed| {
             if !(failed && self.again) {

@@ -12,7 +12,7 @@ use super::{DatabaseError, WAIT};
 use crate::sink::Error;
 
 /// What `SQLite` may have beside a database: a transaction half done, or those that are done and not in the file yet.
-const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
+pub(in crate::sink) const BESIDE: [&str; 3] = ["-wal", "-shm", "-journal"];
 
 /// A file beside another.
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

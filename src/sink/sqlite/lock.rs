@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::with_suffix;
 use crate::sink::Error;
+use crate::sink::file::DATABASE_LOCK;
 use crate::sink::lock::open_locked;
 
 /// A lock on everything that belongs to a database. Its file goes when it does; one that a killed run has left is no lock.
@@ -26,7 +27,7 @@ impl Lock {
     /// # Errors
     /// Another run holds it, or its directory cannot be written.
     pub(super) fn take(database: &Path) -> Result<Self, Error> {
-        let path = with_suffix(database, "-lock");
+        let path = with_suffix(database, DATABASE_LOCK);
         let database = database.to_owned();
         let file = open_locked(OpenOptions::new().write(true).create(true).truncate(false), &path);
         let file = file.map_err(|error| match error {

@@ -21,6 +21,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 
 pub use error::DatabaseError;
+pub(super) use files::BESIDE;
 use files::{FileId, Swap, checkpoint, remove, sync, sync_name, with_suffix};
 use lock::Lock;
 use schema::Schema;
@@ -69,6 +70,8 @@ pub(super) struct Sqlite {
     swap: Option<Swap>,
     /// This run has made it.
     is_new: bool,
+    /// This run has made the table.
+    is_begun: bool,
     /// It was in WAL mode when it was found, for others too.
     keeps_wal: bool,
     /// Records replace those of failed targets.
@@ -107,9 +110,9 @@ impl Sqlite {
         &self.path
     }
 
-    /// Whether this run has made it.
-    pub(super) fn is_new(&self) -> bool {
-        self.is_new
+    /// Whether this run has made its table.
+    pub(super) fn is_begun(&self) -> bool {
+        self.is_begun
     }
 
     fn insert(&self, record: &Record) -> rusqlite::Result<usize> {
@@ -133,6 +136,13 @@ impl Sqlite {
         committed.map_err(|source| self.failed(source))?;
         // SQLite would go on writing into a file that nobody can find.
         if self.is_there() { Ok(()) } else { Err(DatabaseError::Gone { path: self.path.clone() }) }
+    }
+
+    /// Undoes what is not committed; it may have been undone already.
+    fn roll_back(&self) {
+        if !self.connection.is_autocommit() {
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
     }
 
     fn failed(&self, source: rusqlite::Error) -> DatabaseError {
@@ -190,6 +200,15 @@ impl Output for Sqlite {
         *rows >= ROWS || *bytes >= BYTES || failure.is_some()
     }
 
+    fn forget(&mut self) {
+        self.batch = Batch::default();
+        self.roll_back();
+    }
+
+    fn is_atomic(&self) -> bool {
+        true
+    }
+
     fn write(&mut self) -> Wrote {
         let Batch { rows, failure, .. } = std::mem::take(&mut self.batch);
         if self.has_failed {
@@ -197,9 +216,8 @@ impl Output for Sqlite {
         }
         let committed = self.commit(failure);
         self.has_failed = committed.is_err();
-        // It may have been rolled back already.
-        if self.has_failed && !self.connection.is_autocommit() {
-            let _ = self.connection.execute_batch("ROLLBACK");
+        if self.has_failed {
+            self.roll_back();
         }
         Wrote { whole: if self.has_failed { 0 } else { rows }, outcome: committed.map_err(Error::from) }
     }
@@ -230,7 +248,10 @@ impl Output for Sqlite {
     }
 
     fn abandon(self: Box<Self>, _: &Claim) {
-        let Self { connection, path, is_new, lock, .. } = *self;
+        let Self { connection, path, is_new, is_begun, lock, schema, .. } = *self;
+        if is_begun && !is_new {
+            let _ = connection.execute_batch(&format!("DROP TABLE {}", schema.quoted_table()));
+        }
         drop(connection);
         if is_new {
             let _ = remove(&path);

@@ -44,7 +44,7 @@ pub(super) fn open(path: &Path, existing: Existing, schema: Schema) -> Result<Sq
         remove(&file).map_err(|cause| Error::open(&file, cause))?;
     }
     let is_new = make(&file, swap.as_ref().and_then(|swap| swap.old.as_ref()), existing)?;
-    let (connection, keeps_wal) = connect(&file, &schema).inspect_err(|_| {
+    let (connection, keeps_wal, is_begun) = connect(&file, &schema).inspect_err(|_| {
         if is_new {
             let _ = remove(&file);
         }
@@ -59,6 +59,7 @@ pub(super) fn open(path: &Path, existing: Existing, schema: Schema) -> Result<Sq
         id,
         swap,
         is_new,
+        is_begun,
         keeps_wal,
         retries: false,
         batch: Batch::default(),
@@ -97,8 +98,9 @@ fn make(path: &Path, old: Option<&File>, existing: Existing) -> Result<bool, Err
     }
 }
 
-/// Connects to a database that has our table, or can have it. What is refused is left as it was.
-fn connect(path: &Path, schema: &Schema) -> Result<(Connection, bool), DatabaseError> {
+/// Connects to a database that has our table, or can have it; answers also whether it stays in WAL mode, and whether the table was made.
+/// What is refused is left as it was.
+fn connect(path: &Path, schema: &Schema) -> Result<(Connection, bool, bool), DatabaseError> {
     let refused = |cause| refusal(path, cause);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
@@ -134,7 +136,7 @@ fn connect(path: &Path, schema: &Schema) -> Result<(Connection, bool), DatabaseE
         DatabaseError::Open { path, source } => DatabaseError::Write { path, source },
         other => other,
     })?;
-    Ok((connection, keeps_wal))
+    Ok((connection, keeps_wal, !has_table))
 }
 
 /// Looks for damage.

@@ -7,7 +7,7 @@ use scrape::policy::RetryOn;
 use scrape::{ErrorKind, Plan};
 
 use super::Args;
-use super::values::{LIMITS, ROBOTS, TLS_VERSIONS, name};
+use super::values::{LIMITS, PARSERS, ROBOTS, TLS_VERSIONS, name};
 use crate::exit::Exit;
 
 /// The command with what `--help` takes from the library: defaults, error kinds, exit codes.
@@ -52,6 +52,7 @@ pub(super) fn defaults() -> Vec<(&'static str, String)> {
         ("select", "title=title".to_owned()),
         ("accept", fetch.accept.iter().map(|range| format!("{}-{}", range.start(), range.end())).collect::<Vec<_>>().join(",")),
         ("max_parse", time(extract.max_time)),
+        ("parser", name(PARSERS, &extract.parser)),
         ("format", "jsonl".to_owned()),
         ("table", sink.database.table),
         ("progress", "auto".to_owned()),

@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use http::{HeaderName, HeaderValue, Method};
 use scrape::Field;
+use scrape::extract;
 use scrape::fetch::{Known, MinSpeed, MinTls, User};
 use scrape::model::parse_method;
 use scrape::policy::{HostRules, LimitBy, Rate, RetryOn, Share, Threshold, robots};
@@ -24,8 +25,8 @@ pub(crate) use self::help::command;
 pub(crate) use self::options::{Opt, SECRET, Shape, Typed, Value, options, typed_only};
 pub(crate) use self::values::Via;
 use self::values::{
-    LIMITS, ROBOTS, Statuses, TLS_VERSIONS, choice, cookie, count, duration, formats, header, input_formats, number, proxy, size,
-    status_list, time_limit, user,
+    LIMITS, PARSERS, ROBOTS, Statuses, TLS_VERSIONS, choice, cookie, count, duration, formats, header, input_formats, number,
+    proxy, size, status_list, time_limit, user,
 };
 pub(crate) use self::words::{Word, words};
 use crate::terminal::{Color, LogFormat, Progress};
@@ -48,7 +49,7 @@ pub(crate) struct Args {
     /// Expand {a,b} and [1-100] in files too, as URL arguments always do
     #[arg(long, help_heading = "Input")]
     pub(crate) glob: bool,
-    /// Fetch each URL once, however often it is listed (about 48 bytes of memory a URL)
+    /// Fetch each URL once, however often it is listed (about 32 bytes of memory a URL)
     #[arg(long, help_heading = "Input")]
     pub(crate) unique: bool,
     /// Stop reading after this many targets
@@ -208,6 +209,9 @@ pub(crate) struct Args {
     /// CPU time that reading one page may take: parsing it and matching its fields
     #[arg(long, value_name = "TIME", value_parser = time_limit, help_heading = "Extract")]
     pub(crate) max_parse: Option<Duration>,
+    /// How pages are parsed; what is found is the same
+    #[arg(long, value_name = "HOW", value_parser = choice(PARSERS), help_heading = "Extract")]
+    pub(crate) parser: Option<extract::Parser>,
 
     /// Write to this file, in the format of its extension; - is stdout; repeated: every record to each of them
     #[arg(short, long, value_name = "FILE", help_heading = "Output")]
@@ -229,7 +233,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "append", requires = "output", help_heading = "Output")]
     pub(crate) resume: bool,
     /// With --resume try the targets again whose records have an error, and replace those when the run is finished
-    #[arg(long, conflicts_with = "overwrite", requires = "resume", help_heading = "Output")]
+    #[arg(long, conflicts_with_all = ["overwrite", "append"], requires = "resume", help_heading = "Output")]
     pub(crate) retry_failed: bool,
     /// Have the disk confirm the records, so that a power cut cannot take them: after each 100, or 5s after a record at the latest
     #[arg(long, value_name = "EVERY", help_heading = "Output")]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use http::{HeaderName, HeaderValue};
+use scrape::extract::Parser;
 use scrape::fetch::{MinTls, Proxy, User};
 use scrape::model::parse_header;
 use scrape::policy::retry::statuses;
@@ -33,6 +34,12 @@ pub(super) const LIMITS: Choices<LimitBy> = &[
     ("host", LimitBy::Host, "Each host and port for itself"),
     ("site", LimitBy::Site, "All hosts of one registrable domain, as a.example.co.uk and b.example.co.uk"),
     ("ip", LimitBy::Ip, "All hosts at one address"),
+];
+
+/// The ways to read a page.
+pub(super) const PARSERS: Choices<Parser> = &[
+    ("auto", Parser::Auto, "No further than to the last value, and without a tree, where that changes nothing"),
+    ("dom", Parser::Dom, "All of it, into a tree"),
 ];
 
 pub(super) const ROBOTS: Choices<robots::Mode> = &[

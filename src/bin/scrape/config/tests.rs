@@ -43,6 +43,7 @@ const FILE: &str = r#"
     timeout = 12
     max-body = "64K"
     max-parse = "2s"
+    parser = "dom"
     accept = 200
     limit-by = "site"
     robots = "always"

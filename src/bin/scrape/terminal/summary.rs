@@ -141,7 +141,8 @@ fn left(summary: &Summary) -> Option<String> {
 /// Where the records are, if they did not get the place that was meant for them.
 pub(super) fn partial(summary: &Summary) -> Option<String> {
     let partial: Vec<_> = summary.partial.iter().map(|path| Clean(&path.display().to_string()).to_string()).collect();
-    (!partial.is_empty()).then(|| format!("the output is untouched; this run's records are in {}", partial.join(", ")))
+    (!partial.is_empty())
+        .then(|| format!("what was to be replaced is untouched; this run's records are in {}", partial.join(", ")))
 }
 
 fn counted(count: u64, one: impl Display, many: impl Display) -> String {
@@ -214,7 +215,7 @@ mod tests {
         let text = text(&cut, false);
         assert!(text.starts_with("stopped by the deadline after 1m 23s: "), "{text}");
         assert_eq!(text.lines().nth(2), Some(left));
-        assert_eq!(text.lines().nth(3), Some("the output is untouched; this run's records are in out.csv.partial"));
+        assert_eq!(text.lines().nth(3), Some("what was to be replaced is untouched; this run's records are in out.csv.partial"));
         assert_eq!(text.lines().last(), Some("in 1001 = ok 990 + failed 8 + skipped 2 + left 1"));
     }
 

@@ -236,7 +236,7 @@ fn a_run_of_tries_that_does_not_end_carries_nothing_over() {
 #[test]
 fn tries_that_are_older_than_the_file_are_begun_anew() {
     let (old, new) = (records(12), mended(&records(12)));
-    let hour = std::time::Duration::from_secs(3600);
+    let hour = std::time::Duration::from_hours(1);
     for format in byte_formats() {
         let (folder, path) = file_of(format);
         let retry = path.with_file_name(format!("out.{}.retry", format.name));
