@@ -44,6 +44,9 @@ pub struct Earlier {
 }
 
 impl Earlier {
+    /// How many bits of an entry are free for whoever keeps it.
+    pub(crate) const MARKS: u32 = MARKS;
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -67,9 +70,14 @@ impl Earlier {
         Claims::new(self)
     }
 
-    /// A target as it is kept here: two are the same target if these are the same.
+    /// A target as it is kept here: two are the same target if these are the same. The lowest [`MARKS`](Self::MARKS) bits are 0.
     pub(crate) fn entry(&self, index: u64, url: &str) -> u128 {
         entry(hash(&self.key, url), index)
+    }
+
+    /// What of a target is its URL: the same for two of one URL.
+    pub(crate) const fn url_of(entry: u128) -> u128 {
+        entry >> HASH
     }
 
     /// The targets, in the order in which they were added.

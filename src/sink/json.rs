@@ -19,6 +19,13 @@ impl Json {
     pub(super) fn new(columns: Columns) -> Self {
         Self { columns, follows: false }
     }
+
+    fn separate(&mut self, out: &mut Vec<u8>) {
+        if self.follows {
+            out.extend_from_slice(b",\n");
+        }
+        self.follows = true;
+    }
 }
 
 impl Format for Json {
@@ -28,11 +35,13 @@ impl Format for Json {
 
     // The comma goes before a record and not after one, so that the file can be closed after any record.
     fn record(&mut self, record: &Record, out: &mut Vec<u8>) {
-        if self.follows {
-            out.extend_from_slice(b",\n");
-        }
-        self.follows = true;
+        self.separate(out);
         write_json(record, out);
+    }
+
+    fn raw(&mut self, raw: &[u8], out: &mut Vec<u8>) {
+        self.separate(out);
+        out.extend_from_slice(raw);
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {

@@ -21,6 +21,11 @@ impl Format for JsonLines {
         out.push(b'\n');
     }
 
+    fn raw(&mut self, raw: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(raw);
+        out.push(b'\n');
+    }
+
     fn end(&mut self, _: &mut Vec<u8>) {}
 
     fn reopen(&mut self, path: &Path, file: &mut File, out: &mut Vec<u8>) -> Result<u64, Error> {

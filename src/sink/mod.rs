@@ -166,6 +166,9 @@ trait Format: Send {
     /// One record. What is written so far may be cut off after it, and [`end`](Self::end) must still make it valid.
     fn record(&mut self, record: &Record, out: &mut Vec<u8>);
 
+    /// A record of another file, as [`grammar`](Self::grammar) has found it there. That file begins as this one does.
+    fn raw(&mut self, raw: &[u8], out: &mut Vec<u8>);
+
     /// What comes after the last record.
     fn end(&mut self, out: &mut Vec<u8>);
 

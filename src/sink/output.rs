@@ -47,6 +47,11 @@ pub(super) trait Output: Send {
         None
     }
 
+    /// Writes the records of the old file that stay and that no record of this run has replaced: every record of the run is there.
+    fn carry_over(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Adds what comes after the last record, and says whether anything waits to be written.
     fn end(&mut self) -> bool;
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::claims::Claim;
+use super::journal::Carry;
 use super::output::{Output, Wrote};
 use super::place::{Sink, close, uninterrupted};
 use super::{Error, Finished, Format};
@@ -21,6 +22,8 @@ pub(super) struct Stream {
     ends: Vec<usize>,
     /// How many bytes came before the first record.
     lead: u64,
+    /// The file that this one is to replace has records that stay.
+    carry: Option<Carry>,
     /// The disk has the file's name too.
     is_named: bool,
     state: State,
@@ -43,9 +46,15 @@ impl Stream {
     /// An output that begins with `lead`, at once.
     pub(super) fn new(sink: Box<dyn Sink>, format: Box<dyn Format>, lead: Vec<u8>) -> Result<Self, Error> {
         let length = lead.len() as u64;
-        let mut stream = Self { sink, format, buffer: lead, ends: vec![], lead: length, is_named: false, state: State::Open };
+        let (ends, state) = (vec![], State::Open);
+        let mut stream = Self { sink, format, buffer: lead, ends, lead: length, carry: None, is_named: false, state };
         stream.write().outcome?;
         Ok(stream)
+    }
+
+    /// The same, that has records to carry over.
+    pub(super) fn carrying(self, carry: Option<Carry>) -> Self {
+        Self { carry, ..self }
     }
 
     /// The error for a write that failed.
@@ -110,6 +119,16 @@ impl Output for Stream {
 
     fn is_closed(&self) -> bool {
         self.state == State::Closed
+    }
+
+    fn carry_over(&mut self) -> Result<(), Error> {
+        let Some(carry) = self.carry.take() else { return Ok(()) };
+        carry.each(&mut |raw| {
+            self.format.raw(raw, &mut self.buffer);
+            self.ends.push(self.buffer.len());
+            if self.is_full() { self.write().outcome } else { Ok(()) }
+        })?;
+        self.write().outcome
     }
 
     fn end(&mut self) -> bool {

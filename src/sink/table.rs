@@ -134,6 +134,11 @@ impl Format for Table {
         row.end(out);
     }
 
+    fn raw(&mut self, raw: &[u8], out: &mut Vec<u8>) {
+        // No row is whole without its line end.
+        out.extend_from_slice(raw);
+    }
+
     fn end(&mut self, _: &mut Vec<u8>) {}
 
     fn reopen(&mut self, path: &Path, file: &mut File, out: &mut Vec<u8>) -> Result<u64, Error> {

@@ -126,6 +126,9 @@ impl Writer {
     /// The same, with what is left behind also where one of the outputs fails.
     pub(crate) fn end(mut self, complete: bool) -> (Finished, Result<(), Error>) {
         let mut outcome = Ok(());
+        if complete && !self.is_over {
+            outcome = self.outputs.iter_mut().try_for_each(|output| output.carry_over());
+        }
         let waiting: Vec<_> = self.outputs.iter_mut().map(|output| output.end()).collect();
         if waiting.contains(&true) {
             (self.before_write)();

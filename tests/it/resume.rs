@@ -137,6 +137,71 @@ fn a_failed_record_is_replaced_where_it_is_asked_for() {
 }
 
 #[test]
+fn what_failed_and_is_not_tried_again_stays() {
+    let outputs = [FORMS[0], FORMS[1], FORMS[2], FORMS[3], DATABASE].map(|form| vec![form]);
+    for forms in outputs.into_iter().chain([vec![FORMS[0], FORMS[1], FORMS[2], DATABASE]]) {
+        let (shop, work) = (Shop::open(), Work::new());
+        shop.site.pages("/flaky", [Reply::status(404), Reply::title("now it is there")]);
+        let list = shop.list("/p/1 /flaky nonsense /gone /p/2 /gone");
+        work.write("urls.txt", &list).write("other.txt", shop.list("/p/7")).write("good.txt", shop.list("/p/1 /p/2"));
+        let run = |flags: &str| {
+            let run = work.scrape(flags);
+            forms.iter().fold(run, |run, form| run.arg("-o").arg(form.file())).run()
+        };
+        let rows = || {
+            let all: Vec<_> = forms.iter().map(|form| form.rows(&work)).collect();
+            assert!(all.iter().all(|rows| *rows == all[0]), "each output has the same: {all:?}");
+            all.into_iter().next().unwrap()
+        };
+        run("urls.txt").code(3);
+        let before = rows();
+        run("good.txt --resume --retry-failed").code(0);
+        assert_eq!(rows(), before, "none of those that failed is on the list");
+        assert_eq!(shop.asked(|| drop(run("urls.txt --limit 2 --resume --retry-failed").code(0))), ["/flaky"]);
+        let errors: Vec<_> = rows().into_iter().map(|row| row.error).collect();
+        assert_eq!(errors, ["", "", "invalid_url", "http_status", "", "http_status"]);
+        assert_each_once(&rows(), &list);
+        run("other.txt --resume --retry-failed").code(0);
+        assert_eq!(rows().len(), 7, "another list adds to the output");
+        work.write("fewer.txt", shop.list("/p/1 /gone /p/2"));
+        shop.site.page("/gone", Reply::title("back"));
+        assert_eq!(shop.asked(|| drop(run("fewer.txt --resume --retry-failed").code(0))), ["/gone"]);
+        let mut errors: Vec<_> = rows().into_iter().map(|row| row.error).collect();
+        errors.sort();
+        assert_eq!(errors, ["", "", "", "", "", "http_status", "invalid_url"], "one of the two was on the list");
+    }
+}
+
+#[test]
+fn tries_of_a_file_that_was_made_anew_since_are_not_gone_on_with() {
+    for form in FORMS {
+        let (shop, work) = (Shop::open(), Work::new());
+        let gate = Gate::default();
+        let held = gate.clone();
+        shop.site
+            .pages("/flaky", [Reply::status(404), Reply::title("late").behind(&held), Reply::status(404), Reply::title("there")]);
+        shop.site.pages("/news", [Reply::title("old"), Reply::title("new")]);
+        let list = shop.list("/news /flaky");
+        work.write("urls.txt", &list);
+        let run = |flags: &str| work.scrape(flags).args(["urls.txt", "-o"]).arg(form.file());
+        run("").run().code(3);
+        let live = run("--resume --retry-failed").spawn();
+        shop.site.wait_for_hits(3);
+        live.signal(Signal::KILL);
+        live.end();
+        gate.open();
+        let retry = format!("{}.retry", form.file());
+        assert!(work.read(&retry).contains("old"));
+        run("--overwrite").run().code(3);
+        let end = run("--resume --retry-failed").run().code(0);
+        assert!(end.stderr.contains(&retry), "{}", end.stderr);
+        let titles: Vec<_> = form.rows(&work).into_iter().map(|row| row.title).collect();
+        assert_eq!(titles, ["new", "there"], "{}", form.name);
+        assert_eq!(work.names(), [form.file().as_str(), "urls.txt"]);
+    }
+}
+
+#[test]
 fn trying_again_leaves_the_file_alone_until_it_is_done() {
     let (shop, work) = (Shop::open(), Work::new());
     let (form, gate) = (FORMS[0], Gate::default());

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use tracing::warn;
@@ -35,12 +35,32 @@ pub(super) struct Book<'a> {
     grammar: Box<dyn Grammar>,
     survey: Survey,
     kept: u64,
+    /// The file that it is to replace has changed since: what it has is passed over.
+    is_stale: bool,
 }
 
 impl<'a> Book<'a> {
     pub(super) fn new(opened: &'a mut Opened, format: &'static str, grammar: Box<dyn Grammar>) -> Self {
         let path = opened.path.clone().unwrap_or_default();
-        Self { path, format, opened, grammar, survey: Survey::default(), kept: 0 }
+        Self { path, format, opened, grammar, survey: Survey::default(), kept: 0, is_stale: false }
+    }
+
+    /// Looks whether another file, which is only read while this one is written, has changed since. Equal times say nothing.
+    pub(super) fn look_whether_stale(&mut self, other: &File) -> io::Result<()> {
+        let (own, other) = (self.opened.file.metadata()?, other.metadata()?);
+        // Who swaps a file in changes its status last.
+        let changed = (other.mtime(), other.mtime_nsec()).max((other.ctime(), other.ctime_nsec()));
+        self.is_stale = own.len() > 0 && changed > (own.mtime(), own.mtime_nsec());
+        Ok(())
+    }
+
+    /// Begins anew, where what is there is stale.
+    pub(super) fn forget_stale(&mut self, other: &Path) -> Result<(), Error> {
+        if !std::mem::take(&mut self.is_stale) {
+            return Ok(());
+        }
+        warn!("{}: {} has changed since it was written: it is begun anew", self.path.display(), other.display());
+        self.opened.cut(0).map_err(|source| Error::Write { place: self.path.display().to_string(), source })
     }
 
     /// Reads another file of the same kind, and says what is no record in it.
@@ -145,6 +165,10 @@ impl Journal for Book<'_> {
     }
 
     fn read(&mut self, each: &mut dyn FnMut(&Entry<'_>)) -> Result<(), Error> {
+        if self.is_stale {
+            (self.survey, self.kept) = (Survey::default(), 0);
+            return Ok(());
+        }
         self.survey = pass(&self.path, self.format, &self.opened.file, &mut *self.grammar, each)?;
         self.kept = self.survey.records;
         Ok(())
@@ -185,7 +209,7 @@ fn pass(
     scan(file, grammar, &mut each).map_err(|stop| stopped(path, format, stop))
 }
 
-fn stopped(path: &Path, format: &'static str, stop: Stop) -> Error {
+pub(super) fn stopped(path: &Path, format: &'static str, stop: Stop) -> Error {
     match stop {
         Stop::Refused(line, refusal) => refusal.error(path, line, format),
         Stop::Failed(cause) => unread(path, cause),

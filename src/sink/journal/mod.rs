@@ -9,6 +9,7 @@
 
 mod array;
 mod book;
+mod carry;
 mod lines;
 mod objects;
 mod refusal;
@@ -23,6 +24,7 @@ use std::path::Path;
 
 pub(super) use array::Array;
 pub(super) use book::Kept;
+pub(super) use carry::Carry;
 pub(super) use lines::Lines;
 pub(super) use resume::open;
 pub(super) use rows::{Rows, names, order};

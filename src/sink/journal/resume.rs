@@ -9,6 +9,7 @@ use super::super::place::{Opened, Sink};
 use super::super::stream::Stream;
 use super::super::{Error, Existing, Format, Kind, Opening, Place, To, Writer, file, place};
 use super::book::{Book, Kept};
+use super::carry::Carry;
 use super::table::Table;
 use super::{Journal, agree, retry};
 use crate::model::Earlier;
@@ -24,6 +25,8 @@ enum Ready {
         path: PathBuf,
         /// It was there before this run.
         old: bool,
+        /// It gets the records of tries.
+        tries: bool,
         kept: Kept,
     },
     /// A database: it remembers too.
@@ -49,7 +52,7 @@ pub(in crate::sink) fn open(outputs: Vec<To>, opening: &Opening<'_>) -> Result<W
     let gone_on = outputs
         .into_iter()
         .try_for_each(|to| Ready::open(to, opening).map(|output| ready.push(output)))
-        .and_then(|()| go_on(&mut ready, opening.existing));
+        .and_then(|()| go_on(&mut ready));
     match gone_on {
         Ok(earlier) => {
             let outputs = ready.into_iter().map(Ready::begin).collect::<Result<_, _>>()?;
@@ -79,7 +82,8 @@ impl Ready {
                 let opened = file::open(&path, opening.existing)?;
                 let about = opened.file.metadata().map_err(|cause| Error::open(&path, cause))?;
                 if about.is_file() {
-                    Self::File { format, name: entry.name, opened, path, old, kept: Kept::default() }
+                    let tries = opening.existing == Existing::RetryFailed;
+                    Self::File { format, name: entry.name, opened, path, old, tries, kept: Kept::default() }
                 } else {
                     Self::Plain(format, Box::new(opened))
                 }
@@ -90,13 +94,17 @@ impl Ready {
     /// The output, with what comes before its next record.
     fn begin(self) -> Result<Box<dyn Output>, Error> {
         let mut lead = Vec::new();
-        let (mut format, sink): (_, Box<dyn Sink>) = match self {
+        let (mut format, sink) = match self {
             Self::Database(table, _) => return Ok(Box::new(table.into_output())),
-            Self::File { mut format, opened, kept, .. } if !kept.head.is_empty() || kept.last.is_some() => {
-                format.go_on(&kept, &mut lead);
-                return Ok(Box::new(Stream::new(Box::new(opened), format, lead)?));
+            Self::File { mut format, name, opened, path, kept, tries, .. } => {
+                let carry = if tries { carry(&opened, path, name, &*format)? } else { None };
+                if kept.head.is_empty() && kept.last.is_none() {
+                    format.begin(&mut lead);
+                } else {
+                    format.go_on(&kept, &mut lead);
+                }
+                return Ok(Box::new(Stream::new(Box::new(opened), format, lead)?.carrying(carry)));
             }
-            Self::File { format, opened, .. } => (format, Box::new(opened)),
             Self::Plain(format, sink) => (format, sink),
         };
         format.begin(&mut lead);
@@ -117,20 +125,34 @@ impl Ready {
     }
 }
 
+/// What is to be carried over at the end into a file of tries, where that is to replace another.
+fn carry(opened: &Opened, path: PathBuf, format: &'static str, as_it: &dyn Format) -> Result<Option<Carry>, Error> {
+    let Some(old) = opened.swap.as_ref().and_then(|swap| swap.old.as_ref()) else { return Ok(None) };
+    let tries_path = opened.path.clone().unwrap_or_default();
+    let old = old.try_clone().map_err(|cause| super::unread(&path, cause))?;
+    let tries = opened.file.try_clone().map_err(|cause| super::unread(&tries_path, cause))?;
+    Ok(Some(Carry { old, tries, names: [path, tries_path], format, grammar: as_it.grammar() }))
+}
+
 /// Reads the outputs, leaves in each what is finished, and answers what that is.
-fn go_on(ready: &mut [Ready], existing: Existing) -> Result<Earlier, Error> {
+fn go_on(ready: &mut [Ready]) -> Result<Earlier, Error> {
     let (mut books, mut tries, mut kept, mut tables, mut missing) = (vec![], vec![], vec![], vec![], None);
     for output in ready {
         match output {
-            Ready::File { format, name, opened, path, old, kept: slot } => {
+            Ready::File { format, name, opened, path, old, kept: slot, tries: again } => {
                 if !*old {
                     missing = missing.or(Some(path.clone()));
                 }
                 // The file that is to be replaced, while this one is held.
                 let replaced = opened.swap.as_ref().and_then(|swap| swap.old.as_ref()).map(File::try_clone);
                 let replaced = replaced.transpose().map_err(|cause| super::unread(path, cause))?;
-                tries.push(replaced.filter(|_| existing == Existing::RetryFailed).map(|old| (path.clone(), old)));
-                books.push(Book::new(opened, name, format.grammar()));
+                let replaced = replaced.filter(|_| *again);
+                let mut book = Book::new(opened, name, format.grammar());
+                if let Some(old) = &replaced {
+                    book.look_whether_stale(old).map_err(|cause| super::unread(path, cause))?;
+                }
+                tries.push(replaced.map(|old| (path.clone(), old)));
+                books.push(book);
                 kept.push(slot);
             }
             Ready::Database(table, _) => tables.push(table),
@@ -149,8 +171,9 @@ fn go_on(ready: &mut [Ready], existing: Existing) -> Result<Earlier, Error> {
     if let Some(missing) = missing {
         no_records(&mut books, &tries, &mut tables, missing)?;
     }
+    let once_more = !tables.is_empty();
     let plan = |(book, from): (&mut Book<'_>, &Option<(PathBuf, File)>)| {
-        from.as_ref().map(|(path, old)| retry::plan(book, path, old)).transpose()
+        from.as_ref().map(|(path, old)| retry::plan(book, path, old, once_more)).transpose()
     };
     let plans = books.iter_mut().zip(&tries).map(plan).collect::<Result<Vec<_>, _>>()?;
     for ((book, from), plan) in books.iter_mut().zip(&tries).zip(plans) {

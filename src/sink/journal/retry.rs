@@ -18,12 +18,13 @@ pub(super) struct Plan {
     /// The first file's records that are to be added.
     wanted: Bits,
     any: bool,
-    /// The records that stay, if not all: where the first file has been gone on with since, it may have a page whose try failed.
+    /// The records that stay, if not all.
     stay: Option<Bits>,
 }
 
-/// Reads both files. Nothing is changed.
-pub(super) fn plan(book: &mut Book<'_>, path: &Path, old: &File) -> Result<Plan, Error> {
+/// Reads both files. Nothing is changed. `once_more` says that another output cannot tell a try that failed from what it has tried
+/// again: then none is finished.
+pub(super) fn plan(book: &mut Book<'_>, path: &Path, old: &File, once_more: bool) -> Result<Plan, Error> {
     let (mut keys, mut failed, mut place) = (Earlier::default(), Bits::default(), 0);
     book.read(&mut |entry| {
         keys.add(entry.index, &entry.url);
@@ -32,7 +33,7 @@ pub(super) fn plan(book: &mut Book<'_>, path: &Path, old: &File) -> Result<Plan,
         }
         place += 1;
     })?;
-    let mut has = Has { own: keys.entries(), failed: &failed, at: 0, sorted: None, stale: Bits::default(), any_stale: false };
+    let mut has = Has { own: keys.entries(), failed: &failed, at: 0, sorted: None, stale: Bits::default() };
     let (mut wanted, mut any, mut place) = (Bits::default(), false, 0);
     let survey = book.read_other(path, old, &mut |entry| {
         if !entry.failed && !has.claim(keys.entry(entry.index, &entry.url)) {
@@ -42,9 +43,11 @@ pub(super) fn plan(book: &mut Book<'_>, path: &Path, old: &File) -> Result<Plan,
         place += 1;
     })?;
     book.check_heads(path, old, &survey)?;
-    let stay = has.any_stale.then(|| {
+    let goes = |place: &u64| has.stale.has(*place) || once_more && failed.has(*place);
+    let places = 0..has.own.len() as u64;
+    let stay = places.clone().any(|place| goes(&place)).then(|| {
         let mut stay = Bits::default();
-        (0..has.own.len() as u64).filter(|place| !has.stale.has(*place)).for_each(|place| stay.set(place));
+        places.filter(|place| !goes(place)).for_each(|place| stay.set(place));
         stay
     });
     Ok(Plan { survey, wanted, any, stay })
@@ -54,6 +57,7 @@ impl Plan {
     /// Makes the file of tries whole and adds what it lacks.
     pub(super) fn carry_out(self, book: &mut Book<'_>, path: &Path, old: &File) -> Result<(), Error> {
         tell(path, &self.survey, "left out");
+        book.forget_stale(path)?;
         book.keep(&self.stay.map_or(Keep::First(u64::MAX), Keep::Those))?;
         if self.any || book.is_empty()? {
             book.copy(old, self.survey.head, &|place| self.wanted.has(place))?;
@@ -69,8 +73,8 @@ struct Has<'a> {
     failed: &'a Bits,
     at: usize,
     sorted: Option<Sorted>,
+    /// Tries that failed of pages that the first file has.
     stale: Bits,
-    any_stale: bool,
 }
 
 impl Has<'_> {
@@ -92,7 +96,6 @@ impl Has<'_> {
         match place {
             Some(place) if self.failed.has(place) => {
                 self.stale.set(place);
-                self.any_stale = true;
                 false
             }
             place => place.is_some(),

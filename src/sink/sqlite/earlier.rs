@@ -71,8 +71,8 @@ impl Sqlite {
     /// Marks the records that failed as to be replaced by those of this run.
     ///
     /// In place, and not in a file beside as other formats: each is replaced in the transaction that its successor comes with, so
-    /// that a run that is killed at any point leaves one record a target. Those that no target of this run has replaced when it is
-    /// complete go then, as they do in other formats. Where a URL has one row, that replaces itself.
+    /// that a run that is killed at any point leaves one record a target. What no target of this run has replaced stays. Where a URL
+    /// has one row, that replaces itself.
     pub(super) fn list_failed(&mut self) -> Result<(), DatabaseError> {
         if self.schema.upsert {
             return Ok(());
@@ -86,11 +86,11 @@ impl Sqlite {
         self.connection.execute_batch(&sql).map_err(|cause| self.unreadable(cause))
     }
 
-    /// Removes the record that this one replaces: of its index and URL, else of its URL.
+    /// Removes the record that this one replaces: of its index and URL, else the first of its URL.
     pub(super) fn make_way(&self, record: &Record) -> rusqlite::Result<()> {
         let index = i64::try_from(record.index).unwrap_or(i64::MAX);
         let same = "SELECT at FROM temp.failed WHERE url = ?1 AND nth = ?2 LIMIT 1";
-        let alike = "SELECT at FROM temp.failed WHERE url = ?1 LIMIT 1";
+        let alike = "SELECT at FROM temp.failed WHERE url = ?1 ORDER BY nth LIMIT 1";
         let at = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
         let mut found = self.connection.prepare_cached(same)?.query_row((&record.url, index), at).optional()?;
         if found.is_none() {
@@ -101,12 +101,6 @@ impl Sqlite {
         self.connection.prepare_cached(&format!("DELETE FROM {table} WHERE _rowid_ = ?1"))?.execute([at])?;
         self.connection.prepare_cached("DELETE FROM temp.failed WHERE at = ?1")?.execute([at])?;
         Ok(())
-    }
-
-    /// Removes what was to be replaced and was not: its targets are in the list no more.
-    pub(super) fn drop_failed(&self) -> rusqlite::Result<()> {
-        let table = self.schema.quoted_table();
-        self.connection.execute_batch(&format!("DELETE FROM {table} WHERE _rowid_ IN (SELECT at FROM temp.failed)"))
     }
 
     fn unreadable(&self, cause: rusqlite::Error) -> DatabaseError {

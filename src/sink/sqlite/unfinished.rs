@@ -83,9 +83,6 @@ impl Sqlite {
 
     /// Removes what only an unfinished run needs.
     pub(super) fn complete(&self) -> rusqlite::Result<()> {
-        if self.retries {
-            self.drop_failed()?;
-        }
         if self.schema.upsert {
             self.connection.execute_batch(&format!("DROP TABLE IF EXISTS {}", self.schema.quoted_unfinished()))?;
         }

@@ -176,6 +176,8 @@ fn a_lost_quote_takes_one_row_and_not_the_rest_of_the_table() {
 
 /// What is logged meanwhile.
 fn logged(what: impl FnOnce()) -> String {
+    // Where there is one subscriber alone, a test on another thread can have its own lack of one taken for everybody's.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let log = crate::sink::samples::Shared::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).without_time().finish();

@@ -124,3 +124,138 @@ fn a_run_that_overwrites_goes_on_with_what_it_had_and_leaves_the_old_file_alone(
         assert_eq!((read_to_string(&partial).unwrap(), read_to_string(&path).unwrap()), ("something else".to_owned(), whole));
     }
 }
+
+/// The records of a list that have failed.
+fn failed(records: &[Record]) -> Vec<Record> {
+    records.iter().filter(|record| record.error.is_some()).cloned().collect()
+}
+
+/// The others.
+fn good(records: &[Record]) -> Vec<Record> {
+    records.iter().filter(|record| record.error.is_none()).cloned().collect()
+}
+
+/// A record of a page.
+fn of(index: u64, url: &str, is_ok: bool) -> Record {
+    let error = (!is_ok).then_some(ErrorKind::Timeout);
+    Record { index, url: url.to_owned(), error, ..full() }
+}
+
+#[test]
+fn what_failed_and_is_not_tried_again_stays() {
+    let records = records(24);
+    let again = mended(&records);
+    for format in byte_formats() {
+        for reached in [0, 2, 5, 12, 16, 24] {
+            let (folder, path) = file_of(format);
+            write(&path, written(format.name, &records)).unwrap();
+            let mut writer = opened(&[&path], Existing::RetryFailed).unwrap();
+            let left = left(&writer.take_earlier(), &again[..reached]);
+            writer.run(&mut sent(&left), &mut |_| ()).unwrap();
+            writer.finish(true).unwrap();
+            let mut over = failed(&records);
+            over.retain(|record| left.iter().all(|other| other.index != record.index));
+            let expected = written(format.name, &[good(&records), left, over].concat());
+            assert_eq!(read_to_string(&path).unwrap(), expected, "{} {reached}", format.name);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        }
+    }
+}
+
+#[test]
+fn another_list_takes_no_record_away() {
+    let (records, other) = (records(12), [of(1, "http://other.example/", true), of(3, "http://other.example/3", false)]);
+    for format in byte_formats() {
+        let (_folder, path) = file_of(format);
+        write(&path, written(format.name, &records)).unwrap();
+        go_on(opened(&[&path], Existing::RetryFailed), &other, true).unwrap();
+        let expected = [&*good(&records), &other, &*failed(&records)].concat();
+        assert_eq!(read_to_string(&path).unwrap(), written(format.name, &expected), "{}", format.name);
+    }
+}
+
+#[test]
+fn a_try_replaces_the_failure_of_its_index_else_one_of_its_url_and_no_more_than_one() {
+    let (u, v) = ("http://u/", "http://v/");
+    let old = [of(1, u, false), of(4, u, true), of(3, u, false), of(2, u, false), of(2, u, false), of(5, v, false)];
+    let cases: [(&[Record], &[usize]); 6] = [
+        (&[], &[0, 2, 3, 4, 5]),
+        (&[of(2, u, true)], &[0, 2, 4, 5]),
+        (&[of(9, u, true), of(1, u, false)], &[2, 4, 5]),
+        (&[of(9, u, false), of(3, u, true)], &[3, 4, 5]),
+        (&[of(7, u, true), of(8, u, true), of(9, u, true), of(10, u, true), of(11, u, true)], &[5]),
+        (&[of(5, u, true), of(1, v, true)], &[2, 3, 4]),
+    ];
+    for format in byte_formats() {
+        for (tries, over) in cases {
+            let (_folder, path) = file_of(format);
+            write(&path, written(format.name, &old)).unwrap();
+            let mut writer = opened(&[&path], Existing::RetryFailed).unwrap();
+            writer.run(&mut sent(tries), &mut |_| ()).unwrap();
+            writer.finish(true).unwrap();
+            let over: Vec<_> = over.iter().map(|at| old[*at].clone()).collect();
+            let expected = [&old[1..2], tries, &over].concat();
+            assert_eq!(read_back(format.name, &path), self::expected(&expected), "{} {tries:?}", format.name);
+        }
+    }
+}
+
+#[test]
+fn a_run_that_was_cut_while_it_carried_over_is_gone_on_with() {
+    let records = records(18);
+    let again = mended(&records);
+    // The third is tried again, the tenth and the seventeenth are not.
+    let whole = [good(&records), again[2..3].to_vec(), vec![records[9].clone(), records[16].clone()]].concat();
+    for format in byte_formats() {
+        let (_folder, path) = file_of(format);
+        let retry = path.with_file_name(format!("out.{}.retry", format.name));
+        let (old, whole) = (written(format.name, &records), written(format.name, &whole));
+        let list: Vec<_> = again.iter().filter(|record| !matches!(record.index, 10 | 17)).cloned().collect();
+        for cut in (0..whole.len()).rev().step_by(17) {
+            write(&path, &old).unwrap();
+            write(&retry, &whole.as_bytes()[..cut]).unwrap();
+            go_on(opened(&[&path], Existing::RetryFailed), &list, true).unwrap();
+            assert_eq!(read_to_string(&path).unwrap(), whole, "{} {cut}", format.name);
+        }
+    }
+}
+
+#[test]
+fn a_run_of_tries_that_does_not_end_carries_nothing_over() {
+    let records = records(12);
+    for format in byte_formats() {
+        let (_folder, path) = file_of(format);
+        let retry = path.with_file_name(format!("out.{}.retry", format.name));
+        write(&path, written(format.name, &records)).unwrap();
+        opened(&[&path], Existing::RetryFailed).unwrap().finish(false).unwrap();
+        assert_eq!(read_to_string(&retry).unwrap(), written(format.name, &good(&records)));
+        assert_eq!(read_to_string(&path).unwrap(), written(format.name, &records));
+    }
+}
+
+#[test]
+fn tries_that_are_older_than_the_file_are_begun_anew() {
+    let (old, new) = (records(12), mended(&records(12)));
+    let hour = std::time::Duration::from_hours(1);
+    for format in byte_formats() {
+        let (folder, path) = file_of(format);
+        let retry = path.with_file_name(format!("out.{}.retry", format.name));
+        let stale = [written(format.name, &tried(&old, &old)), "something else".to_owned(), written(format.name, &old[..2])];
+        for stale in stale {
+            write(&path, written(format.name, &[&new[..5], &old[9..10]].concat())).unwrap();
+            write(&retry, &stale).unwrap();
+            let file = std::fs::File::options().write(true).open(&retry).unwrap();
+            file.set_modified(std::time::SystemTime::now() - hour).unwrap();
+            drop(file);
+            // A refusal leaves it as it is.
+            let other = folder.path().join("other.jsonl");
+            write(&other, "[1]").unwrap();
+            assert!(opened(&[&path, &other], Existing::RetryFailed).is_err());
+            assert_eq!(read_to_string(&retry).unwrap(), stale);
+            std::fs::remove_file(&other).unwrap();
+            assert_eq!(go_on(opened(&[&path], Existing::RetryFailed), &new, true).unwrap(), 7, "{}", format.name);
+            assert_eq!(read_to_string(&path).unwrap(), written(format.name, &new), "{}", format.name);
+            assert!(!retry.exists());
+        }
+    }
+}
