@@ -187,6 +187,12 @@ pub enum Error {
         /// The file has no other name.
         is_deleted: bool,
     },
+    /// The file became shorter while it was written.
+    #[error("{} was cut while the run went on: what it had is gone, and --resume fetches it again", .path.display())]
+    Cut {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no output that a disk could confirm.
     #[error("--fsync has nothing to do: no output is a file (a pipe or a device has no disk behind it)")]
     NoFile,
@@ -246,6 +252,7 @@ impl Error {
             | Self::Stuck { .. }
             | Self::Sync { .. }
             | Self::Gone { .. }
+            | Self::Cut { .. }
             | Self::Replaced { .. }
             | Self::SyncName { .. }
             | Self::Swap { .. } => false,

@@ -12,10 +12,12 @@ mod error;
 mod escape;
 mod every;
 mod file;
+mod formats;
 mod journal;
 mod json;
 mod jsonl;
 mod lock;
+mod opening;
 mod output;
 mod place;
 mod receive;
@@ -35,16 +37,16 @@ use std::path::{Path, PathBuf};
 pub use error::Error;
 pub use every::{Every, EveryError};
 pub use file::partial_of;
+pub use formats::{FORMATS, FormatEntry};
 pub use sqlite::{Database, DatabaseError};
 pub use writer::{End, Finished, Writer};
 
 use crate::model::{Columns, Earlier, Record};
 use claims::Claim;
+use formats::Kind;
 use journal::{Grammar, Kept};
+use opening::Opening;
 use output::Output;
-use place::{Lent, Opened, Sink};
-use sqlite::Sqlite;
-use stream::Stream;
 
 /// What the outputs are. The default is JSONL on standard output.
 #[derive(Debug)]
@@ -196,102 +198,6 @@ pub struct Style {
     pub terminal: bool,
 }
 
-/// One format as the command line, the file names and the tests know it.
-#[derive(Debug)]
-pub struct FormatEntry {
-    /// The value of `-f`.
-    pub name: &'static str,
-    /// The file extensions that mean it, in lower case, without the dot.
-    pub extensions: &'static [&'static str],
-    /// What it is, in the words of `--help`.
-    pub help: &'static str,
-    /// What it is made of.
-    kind: Kind,
-}
-
-/// Makes a format of bytes.
-type Make = fn(Style, Columns) -> Result<Box<dyn Format>, Error>;
-
-/// What a format is made of.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    /// Bytes, from the first to the last. Makes one; fails where the columns do not fit the format.
-    Bytes(Make),
-    /// A file that is written in many places, and needs to be one: [`Database`].
-    Database,
-}
-
-/// Every format; the first is the default.
-pub static FORMATS: &[FormatEntry] = &[
-    FormatEntry {
-        name: "jsonl",
-        extensions: &["jsonl", "ndjson"],
-        help: "one JSON object a line",
-        kind: Kind::Bytes(|_, columns| Ok(Box::new(jsonl::JsonLines { columns }))),
-    },
-    FormatEntry {
-        name: "json",
-        extensions: &["json"],
-        help: "one JSON array of all records",
-        kind: Kind::Bytes(|_, columns| Ok(Box::new(json::Json::new(columns)))),
-    },
-    FormatEntry {
-        name: "csv",
-        extensions: &["csv"],
-        help: "a header and a row a record, one column a field",
-        kind: Kind::Bytes(|style, columns| Ok(Box::new(table::Table::new(b',', style, columns)?))),
-    },
-    FormatEntry {
-        name: "tsv",
-        extensions: &["tsv"],
-        help: "the same, separated by tabs",
-        kind: Kind::Bytes(|style, columns| Ok(Box::new(table::Table::new(b'\t', style, columns)?))),
-    },
-    FormatEntry {
-        name: "sqlite",
-        extensions: &["sqlite", "sqlite3", "db"],
-        help: "a database of SQLite with a table of records, one column a field",
-        kind: Kind::Database,
-    },
-];
-
-impl FormatEntry {
-    /// Whether it is a database, and not bytes from the first to the last.
-    #[must_use]
-    pub const fn is_database(&self) -> bool {
-        matches!(self.kind, Kind::Database)
-    }
-
-    /// The format of a name, or of an extension given as one.
-    #[must_use]
-    pub fn named(name: &str) -> Option<&'static Self> {
-        FORMATS.iter().find(|format| format.name == name || format.extensions.contains(&name))
-    }
-
-    /// The format that a file's extension means, in either case; JSONL where it means none (`out`, `today.log`).
-    ///
-    /// # Errors
-    /// An extension that promises something which none of the formats is, as `.xlsx` or `.gz`.
-    pub fn for_file(path: &Path) -> Result<&'static Self, Error> {
-        let Some(extension) = path.extension() else { return Ok(&FORMATS[0]) };
-        if FOREIGN.iter().any(|foreign| extension.eq_ignore_ascii_case(foreign)) {
-            return Err(Error::ForeignExtension { path: path.to_owned() });
-        }
-        Ok(Self::named_by(path).unwrap_or(&FORMATS[0]))
-    }
-
-    /// The format whose extension a file has, if it has one's.
-    #[must_use]
-    pub fn named_by(path: &Path) -> Option<&'static Self> {
-        let extension = path.extension()?;
-        FORMATS.iter().find(|format| format.extensions.iter().any(|known| extension.eq_ignore_ascii_case(known)))
-    }
-}
-
-/// Extensions of formats that are not written: a file of that name with JSONL inside would mislead whoever opens it.
-const FOREIGN: &[&str] =
-    &["xls", "xlsx", "ods", "parquet", "arrow", "xml", "html", "yaml", "yml", "gz", "zst", "bz2", "xz", "zip"];
-
 /// Checks and opens the outputs, and writes what comes before the first record. To be called before any request. A named
 /// pipe blocks until somebody reads it.
 ///
@@ -337,68 +243,6 @@ pub fn open(settings: Settings, columns: &Columns) -> Result<Writer, Error> {
         }
     }
     Writer::new(opened, Earlier::default()).synced(fsync)
-}
-
-/// What all outputs are opened with.
-struct Opening<'a> {
-    existing: Existing,
-    style: Style,
-    database: Database,
-    columns: &'a Columns,
-}
-
-impl Opening<'_> {
-    /// An output of bytes.
-    fn bytes(&self, to: Destination, make: Make) -> Result<Box<dyn Output>, Error> {
-        let mut format = self.format(&to, make)?;
-        let mut lead = Vec::new();
-        let sink: Box<dyn Sink> = match place(to)? {
-            Place::Open(sink) => sink,
-            Place::Path(path) => {
-                let mut opened = file::open(&path, self.existing)?;
-                let failed = |cause| Error::open(&path, cause);
-                if opened.file.metadata().map_err(failed)?.len() > 0 {
-                    let keep = format.reopen(&path, &mut opened.file, &mut lead)?;
-                    opened.cut(keep).map_err(failed)?;
-                    return Ok(Box::new(Stream::new(Box::new(opened), format, lead)?));
-                }
-                Box::new(opened)
-            }
-        };
-        format.begin(&mut lead);
-        Ok(Box::new(Stream::new(sink, format, lead)?))
-    }
-
-    /// A database.
-    fn database(&self, to: &Destination) -> Result<Sqlite, Error> {
-        Sqlite::open(to, self.existing, &self.database, self.columns)
-    }
-
-    /// The format of an output of bytes.
-    fn format(&self, to: &Destination, make: Make) -> Result<Box<dyn Format>, Error> {
-        let terminal = match to {
-            Destination::File(path) => file::is_terminal(path),
-            Destination::Stdout | Destination::Writer(_) => self.style.terminal,
-        };
-        make(Style { terminal, ..self.style }, self.columns.clone())
-    }
-}
-
-/// Where bytes go: there, or to what has a name.
-enum Place {
-    /// There.
-    Open(Box<dyn Sink>),
-    /// To what has this name.
-    Path(PathBuf),
-}
-
-fn place(destination: Destination) -> Result<Place, Error> {
-    Ok(match destination {
-        Destination::Stdout => Place::Open(Box::new(Opened::stdout()?)),
-        Destination::File(path) if file::is_stdout(&path) => Place::Open(Box::new(Opened::stdout()?)),
-        Destination::Writer(writer) => Place::Open(Box::new(Lent(writer))),
-        Destination::File(path) => Place::Path(path),
-    })
 }
 
 #[cfg(test)]

@@ -239,7 +239,12 @@ impl Sink for Opened {
             Ok(found) => !same_file(&own, &found),
             Err(cause) => matches!(cause.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory),
         };
-        if is_gone { Err(Error::Gone { path: path.clone(), is_deleted: own.nlink() == 0 }) } else { Ok(()) }
+        if is_gone {
+            return Err(Error::Gone { path: path.clone(), is_deleted: own.nlink() == 0 });
+        }
+        // What is written from here on would stand behind a hole.
+        let is_cut = own.is_file() && (&self.file).stream_position().is_ok_and(|end| own.len() < end);
+        if is_cut { Err(Error::Cut { path: path.clone() }) } else { Ok(()) }
     }
 
     fn rename(&mut self) -> io::Result<()> {

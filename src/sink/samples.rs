@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{Receiver, channel};
 
-use super::{Destination, End, Error, Existing, FORMATS, FormatEntry, Kind, Settings, To, open};
+use super::formats::Kind;
+use super::{Destination, End, Error, Existing, FORMATS, FormatEntry, Settings, To, open};
 use crate::model::{Columns, Data, ErrorKind, Record, Timestamp};
 
 /// The columns of the samples.

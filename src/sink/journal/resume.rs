@@ -4,10 +4,12 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use super::super::claims::Claim;
+use super::super::formats::Kind;
+use super::super::opening::{Opening, Place, place};
 use super::super::output::Output;
 use super::super::place::{Opened, Sink};
 use super::super::stream::Stream;
-use super::super::{Error, Existing, Format, Kind, Opening, Place, To, Writer, file, place};
+use super::super::{Error, Existing, Format, To, Writer, file};
 use super::book::{Book, Kept};
 use super::carry::Carry;
 use super::table::Table;

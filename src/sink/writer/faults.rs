@@ -10,10 +10,11 @@ use proptest::prelude::*;
 
 use super::flaky::{Fault, Flaky, Plot};
 use super::*;
+use crate::sink::formats::Kind;
 use crate::sink::place::{Lent, Opened, Sink};
 use crate::sink::samples::{Shared, byte_formats, columns, sent, with_title};
 use crate::sink::stream::Stream;
-use crate::sink::{Every, Existing, FORMATS, Format, FormatEntry, Kind, Style};
+use crate::sink::{Every, Existing, FORMATS, Format, FormatEntry, Style};
 
 fn made(format: &FormatEntry) -> (Box<dyn Format>, Vec<u8>) {
     let Kind::Bytes(make) = format.kind else { panic!("{} is not made of bytes", format.name) };
