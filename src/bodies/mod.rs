@@ -168,11 +168,12 @@ fn name(body: &[u8], extension: &str) -> String {
 
 /// Makes a folder and writes a byte to it, which does not stay.
 fn try_out(folder: &Path, sync: bool) -> io::Result<()> {
-    let is_new = !folder.is_dir();
-    if is_new && folder.exists() {
-        return Err(io::ErrorKind::NotADirectory.into());
-    }
-    fs::create_dir_all(folder)?;
+    let is_new = !folder.exists();
+    // Another run may make it at this very moment: what is there is looked at only afterwards.
+    fs::create_dir_all(folder).map_err(|cause| {
+        let is_other = cause.kind() == io::ErrorKind::AlreadyExists;
+        if is_other { io::ErrorKind::NotADirectory.into() } else { cause }
+    })?;
     Part::beside(&folder.join("trial"))?.file().write_all(b"\n")?;
     if sync && is_new {
         sync_folder(folder.parent().unwrap_or(Path::new("")))?;

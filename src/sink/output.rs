@@ -8,6 +8,11 @@ use crate::model::Record;
 
 /// One of the places that every record goes to.
 pub(super) trait Output: Send {
+    /// The run begins: all of its outputs are open. May be said again.
+    fn start(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Adds a record to what is written next.
     fn add(&mut self, record: &Record);
 

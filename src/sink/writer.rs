@@ -85,6 +85,9 @@ impl Writer {
     /// # Panics
     /// On a thread that drives asynchronous tasks.
     pub fn run(&mut self, records: &mut Receiver<Record>, observe: &mut dyn FnMut(&Record)) -> Result<End, Error> {
+        let started = self.outputs.iter_mut().try_for_each(|output| output.start());
+        self.is_over |= started.is_err();
+        started?;
         while !self.is_over {
             let first = match receive(records, self.due.at()) {
                 Ok(Some(first)) => first,

@@ -247,6 +247,7 @@ const WALL: &[(&str, &str)] = &[
     ("run/mod.rs", "what is kept between runs, and when the run began"),
     ("bin/scrape/report/mod.rs", "when the run ended"),
     ("sink/sqlite/row.rs", "last_seen of what was never fetched"),
+    ("sink/sqlite/unfinished.rs", "when the run began whose rows are known by their last_seen"),
     ("bin/scrape/terminal/mod.rs", "the times of log lines"),
     ("bin/scrape/terminal/progress.rs", "the times of log lines"),
     ("bin/scrape/terminal/waits.rs", "the times of log lines"),

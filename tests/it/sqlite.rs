@@ -243,6 +243,41 @@ fn with_upsert_a_url_has_one_row_over_all_runs() {
 }
 
 #[test]
+fn with_upsert_a_killed_run_goes_on_until_each_row_is_of_its_day() {
+    let site = Site::of_pages();
+    let gates = [Gate::default(), Gate::default()];
+    let work = Work::new();
+    let paths = ["/1", "/2", "/3", "/4", "/5"];
+    work.write("urls.txt", paths.map(|path| site.url(path) + "\n").concat());
+    let run = |flags: &str| work.scrape("urls.txt -o e.db --upsert -c 9").args(flags.split_whitespace());
+    let of_day_2 =
+        || answer(&reader(&work, "e.db"), "SELECT count(*) FROM records WHERE title = 'day 2'").parse::<u64>().unwrap();
+    for path in paths {
+        site.page(path, Reply::title("day 1"));
+    }
+    run("").run().code(0);
+    let replies = [None, None, Some(&gates[0]), Some(&gates[1]), Some(&gates[1])];
+    for (path, gate) in paths.into_iter().zip(replies) {
+        let reply = Reply::title("day 2");
+        site.page(path, if let Some(gate) = gate { reply.behind(gate) } else { reply });
+    }
+    for (flags, rows, gate) in [("", 2, &gates[0]), ("--resume", 3, &gates[1])] {
+        let live = run(flags).spawn();
+        wait_until(|| of_day_2() == rows);
+        live.signal(Signal::KILL);
+        live.end();
+        gate.open();
+    }
+    let rest = run("--resume").run().code(0).summary();
+    assert_eq!((rest.ok, rest.skipped, rest.left, of_day_2()), (2, 3, 0, 5));
+    let tables = "SELECT name FROM sqlite_schema WHERE type = 'table'";
+    assert_eq!(answer(&reader(&work, "e.db"), tables), "records");
+    let next = run("--resume").run().code(0).summary();
+    assert_eq!((next.ok, next.skipped), (5, 0), "a run that is complete is not gone on with: the next day's begins");
+    assert_eq!(work.names(), ["e.db", "urls.txt"]);
+}
+
+#[test]
 fn a_second_run_on_one_database_stops_and_says_who_holds_it() {
     let site = Site::of_pages();
     let gate = Gate::default();

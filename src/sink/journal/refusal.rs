@@ -32,9 +32,10 @@ impl Refusal {
         let path = path.to_owned();
         match self {
             Self::Differs(what, how) => Error::Differs { path, line, what, how },
-            // What begins like one of ours and is none needs no advice to say which one it is.
             Self::Other(looks) => {
-                let looks = looks.filter(|looks| !looks.ends_with(&format!("(-f {format})")));
+                let is_same = looks.is_some_and(|looks| looks.ends_with(&format!("(-f {format})")));
+                let looks =
+                    if is_same { DAMAGED.iter().find(|(name, _)| *name == format).map(|(_, looks)| *looks) } else { looks };
                 Error::NotOurs { path, looks, format }
             }
         }
@@ -55,6 +56,14 @@ fn difference(found: &[&str], ours: &[&str]) -> String {
         (true, true) => "it has one of them twice".to_owned(),
     }
 }
+
+/// What is called so where it was asked for, and is none of ours all the same.
+const DAMAGED: &[(&str, &str)] = &[
+    ("jsonl", "JSON lines, but of another program or damaged"),
+    ("json", "a JSON array of something else, or damaged"),
+    ("csv", "CSV, but of another program or damaged"),
+    ("tsv", "TSV, but of another program or damaged"),
+];
 
 /// What files begin with, and what such a file is called.
 const SIGNS: &[(&[u8], &str)] = &[

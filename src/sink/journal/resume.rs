@@ -41,7 +41,11 @@ enum Ready {
 /// As those of [`sink::open`](crate::sink::open). Every file is then as it was.
 pub(in crate::sink) fn open(outputs: Vec<To>, opening: &Opening<'_>) -> Result<Writer, Error> {
     // Before a pipe is opened, which waits for its reader.
-    if !outputs.iter().filter_map(|to| Claim::of(&to.place)).any(|claim| claim.is_file) {
+    let may_remember = |to: &To| {
+        let is_database = to.entry().is_ok_and(super::super::FormatEntry::is_database);
+        is_database || Claim::of(&to.place).is_some_and(|claim| claim.is_file)
+    };
+    if !outputs.iter().any(may_remember) {
         return Err(Error::NoMemory);
     }
     let mut ready = Vec::new();

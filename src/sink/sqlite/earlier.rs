@@ -1,7 +1,8 @@
 //! What an earlier run has written: which targets it finished, and what of it is to be done again.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 
+use super::unfinished::Since;
 use super::{DatabaseError, Sqlite};
 use crate::model::Record;
 
@@ -9,16 +10,23 @@ use crate::model::Record;
 const FAILED: &str = "CREATE TEMP TABLE failed (url TEXT NOT NULL, nth INTEGER NOT NULL, at INTEGER PRIMARY KEY) STRICT";
 
 impl Sqlite {
-    /// Tells every record's index and URL, and whether it failed, in the order in which they were written.
+    /// Tells the index and the URL of every record of the run that is gone on with, and whether it failed, in the order in which they
+    /// were written.
     ///
     /// # Errors
     /// The database cannot be read to its end.
     pub(in crate::sink) fn each(&self, told: &mut dyn FnMut(u64, &str, bool)) -> Result<(), DatabaseError> {
-        let sql =
-            format!("SELECT \"index\", \"url\", \"error\" IS NOT NULL FROM {} ORDER BY _rowid_", self.schema.quoted_table());
+        let since = match &self.since {
+            Since::Ever => None,
+            Since::Now(_) => return Ok(()),
+            Since::Then { began, opened } => Some([began, opened]),
+        };
+        let seen = if since.is_some() { "WHERE \"last_seen\" BETWEEN ?1 AND ?2" } else { "" };
+        let table = self.schema.quoted_table();
+        let sql = format!("SELECT \"index\", \"url\", \"error\" IS NOT NULL FROM {table} {seen} ORDER BY _rowid_");
         let mut read = |connection: &Connection| {
             let mut select = connection.prepare(&sql)?;
-            let mut rows = select.query([])?;
+            let mut rows = select.query(params_from_iter(since.into_iter().flatten()))?;
             while let Some(row) = rows.next()? {
                 told(index(row.get(0)?), row.get_ref(1)?.as_str()?, row.get(2)?);
             }

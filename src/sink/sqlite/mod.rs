@@ -12,6 +12,7 @@ mod lock;
 mod open;
 mod row;
 mod schema;
+mod unfinished;
 
 use std::fs::File;
 use std::io;
@@ -25,6 +26,7 @@ pub(super) use files::BESIDE;
 use files::{FileId, Swap, checkpoint, remove, sync, sync_name, with_suffix};
 use lock::Lock;
 use schema::Schema;
+use unfinished::Since;
 
 use super::claims::Claim;
 use super::output::{Output, Wrote};
@@ -47,7 +49,8 @@ pub struct Database {
     /// The table's name. Default: `records`.
     pub table: String,
     /// One row a URL, which the newest record replaces, with the columns `first_seen` and `last_seen`: when the first and the
-    /// last record of the URL ended. A database that is there is gone on with.
+    /// last record of the URL ended. A database that is there is gone on with. [`Existing::Resume`] takes for finished what the run that
+    /// is not complete yet has seen; where there is none, nothing.
     pub upsert: bool,
 }
 
@@ -76,6 +79,8 @@ pub(super) struct Sqlite {
     keeps_wal: bool,
     /// Records replace those of failed targets.
     retries: bool,
+    /// Which rows were written by the run that is gone on with.
+    since: Since,
     batch: Batch,
     /// A write failed, and what it should have written was rolled back: nothing is written any more.
     has_failed: bool,
@@ -185,6 +190,12 @@ struct Settled {
 }
 
 impl Output for Sqlite {
+    fn start(&mut self) -> Result<(), Error> {
+        let begun = self.begin();
+        self.has_failed |= begun.is_err();
+        begun.map_err(|source| self.failed(source).into())
+    }
+
     fn add(&mut self, record: &Record) {
         self.batch.rows += 1;
         if self.batch.failure.is_none() && !self.has_failed {
@@ -270,6 +281,9 @@ impl Output for Sqlite {
     fn finish(self: Box<Self>, complete: bool) -> Result<Finished, Error> {
         let has_failed = self.has_failed;
         let complete = complete && !has_failed;
+        if complete {
+            self.complete().map_err(|source| self.failed(source))?;
+        }
         let unfinished = Finished { partial: self.partial().into_iter().collect() };
         match self.settle() {
             // Why it ends is known, and what is there is whole: the next run does what could not be done.

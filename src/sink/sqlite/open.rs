@@ -10,6 +10,7 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, OptionalExtension, ffi
 use super::files::{FileId, Swap, has_bytes, remove, remove_beside, with_suffix};
 use super::lock::Lock;
 use super::schema::Schema;
+use super::unfinished::{Since, began};
 use super::{Batch, DatabaseError, Sqlite, WAIT};
 use crate::sink::file::{follow, is_stdout, partial_of, take_after};
 use crate::sink::lock::ensure_free;
@@ -44,13 +45,13 @@ pub(super) fn open(path: &Path, existing: Existing, schema: Schema) -> Result<Sq
         remove(&file).map_err(|cause| Error::open(&file, cause))?;
     }
     let is_new = make(&file, swap.as_ref().and_then(|swap| swap.old.as_ref()), existing)?;
-    let (connection, keeps_wal, is_begun) = connect(&file, &schema).inspect_err(|_| {
+    let Connected { connection, keeps_wal, is_begun, unfinished } = connect(&file, &schema).inspect_err(|_| {
         if is_new {
             let _ = remove(&file);
         }
     })?;
     let id = FileId::of(&file).map_err(|cause| Error::open(&file, cause))?;
-    let insert = schema.insert();
+    let (insert, since) = (schema.insert(), Since::new(&schema, existing, unfinished));
     let mut opened = Sqlite {
         connection,
         insert,
@@ -62,6 +63,7 @@ pub(super) fn open(path: &Path, existing: Existing, schema: Schema) -> Result<Sq
         is_begun,
         keeps_wal,
         retries: false,
+        since,
         batch: Batch::default(),
         has_failed: false,
         lock,
@@ -98,9 +100,19 @@ fn make(path: &Path, old: Option<&File>, existing: Existing) -> Result<bool, Err
     }
 }
 
-/// Connects to a database that has our table, or can have it; answers also whether it stays in WAL mode, and whether the table was made.
-/// What is refused is left as it was.
-fn connect(path: &Path, schema: &Schema) -> Result<(Connection, bool, bool), DatabaseError> {
+/// A database that is connected to.
+struct Connected {
+    connection: Connection,
+    /// It stays in WAL mode.
+    keeps_wal: bool,
+    /// The table was made.
+    is_begun: bool,
+    /// When the unfinished run in it began.
+    unfinished: Option<String>,
+}
+
+/// Connects to a database that has our table, or can have it. What is refused is left as it was.
+fn connect(path: &Path, schema: &Schema) -> Result<Connected, DatabaseError> {
     let refused = |cause| refusal(path, cause);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(refused)?;
@@ -118,9 +130,10 @@ fn connect(path: &Path, schema: &Schema) -> Result<(Connection, bool, bool), Dat
     }
     check(&connection, path).map_err(refused)?;
     let has_table = has_table(&connection, path, schema)?;
+    let unfinished = began(&connection, path, schema)?;
     let begin = || {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-        let keeps_wal = is_wal(&connection)? && is_shared(&connection, &schema.table)?;
+        let keeps_wal = is_wal(&connection)? && is_shared(&connection, schema)?;
         // Refused where there is no shared memory, or while another program is about: slower, not wrong.
         let set = connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()));
         if set.is_err() || !is_wal(&connection)? {
@@ -136,7 +149,7 @@ fn connect(path: &Path, schema: &Schema) -> Result<(Connection, bool, bool), Dat
         DatabaseError::Open { path, source } => DatabaseError::Write { path, source },
         other => other,
     })?;
-    Ok((connection, keeps_wal, !has_table))
+    Ok(Connected { connection, keeps_wal, is_begun: !has_table, unfinished })
 }
 
 /// Looks for damage.
@@ -201,14 +214,15 @@ fn is_wal(connection: &Connection) -> rusqlite::Result<bool> {
 }
 
 /// Whether the database has other tables too, and so may be somebody else's.
-fn is_shared(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
-    let sql =
-        "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name <> ?1 COLLATE NOCASE AND name NOT GLOB 'sqlite_*'";
-    connection.query_row(sql, [table], |row| row.get::<_, i64>(0)).map(|others| others > 0)
+fn is_shared(connection: &Connection, schema: &Schema) -> rusqlite::Result<bool> {
+    let own = [schema.table.clone(), if schema.upsert { schema.unfinished() } else { schema.table.clone() }];
+    let sql = "SELECT count(*) FROM main.sqlite_schema WHERE type = 'table' AND name COLLATE NOCASE NOT IN (?1, ?2)
+               AND name NOT GLOB 'sqlite_*'";
+    connection.query_row(sql, own, |row| row.get::<_, i64>(0)).map(|others| others > 0)
 }
 
 /// Why a file is not opened, by what `SQLite` says of it.
-fn refusal(path: &Path, cause: rusqlite::Error) -> DatabaseError {
+pub(super) fn refusal(path: &Path, cause: rusqlite::Error) -> DatabaseError {
     let path = path.to_owned();
     match cause.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => DatabaseError::NoDatabase { path },

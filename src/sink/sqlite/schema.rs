@@ -91,6 +91,16 @@ impl Schema {
         format!("main.{}", quoted(&self.table))
     }
 
+    /// The table that has when the unfinished run began.
+    pub(super) fn unfinished(&self) -> String {
+        format!("{}_unfinished", self.table)
+    }
+
+    /// Its name as SQL has it.
+    pub(super) fn quoted_unfinished(&self) -> String {
+        format!("main.{}", quoted(&self.unfinished()))
+    }
+
     /// Makes the table.
     pub(super) fn create(&self) -> String {
         let declared = |column: &Column| {

@@ -4,6 +4,7 @@ mod existing;
 mod faults;
 mod resume;
 mod tables;
+mod unfinished;
 mod upsert;
 mod values;
 
