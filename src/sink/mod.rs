@@ -148,7 +148,8 @@ pub enum Existing {
     /// Go on with the file that an overwriting run which did not end has left beside it, and replace it when this run is complete.
     ResumeOverwrite,
     /// Go on with its records without an error, and try the others again: written beside (`FILE.retry`), swapped in when this run is
-    /// complete. What a run of tries that did not end has left is gone on with, and what failed in it is finished.
+    /// complete; a failed record stays unless one of this run replaces it. What a run of tries that did not end has left is gone on
+    /// with, and what failed in it is finished, unless the file has changed since.
     RetryFailed,
 }
 

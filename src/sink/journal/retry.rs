@@ -1,7 +1,8 @@
 //! Trying again what failed: the records without an error go to a file of their own, which the others are added to.
 //!
 //! Such a file may be there already, of a run that was stopped. What it has stays; what it lacks of the first file's records
-//! without an error is added to it. The first file is only read.
+//! without an error is added to it. The first file is only read. If that has changed since all the same, the tries are of another
+//! file than this one, and begun anew. What failed and was not tried again is [carried over](super::carry) at the end.
 
 use std::fs::File;
 use std::path::Path;

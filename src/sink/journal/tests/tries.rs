@@ -259,3 +259,21 @@ fn tries_that_are_older_than_the_file_are_begun_anew() {
         }
     }
 }
+
+#[test]
+fn a_database_among_the_outputs_has_what_failed_twice_tried_once_more() {
+    let (folder, path) = file_of(&FORMATS[0]);
+    let files = [&*path, &folder.path().join("out.db")];
+    let old: Vec<_> = (1..=2100).map(|index| of(index, &format!("http://u/{index}"), index == 1)).collect();
+    go_on(opened(&files, Existing::Resume), &old, true).unwrap();
+    let fetched = go_on(opened(&files, Existing::RetryFailed), &old, false).unwrap();
+    assert_eq!(fetched, 2099);
+    let mut writer = opened(&files, Existing::RetryFailed).unwrap();
+    assert_eq!(writer.take_earlier().len(), 1);
+    writer.run(&mut sent(&mended(&old[1..3])), &mut |_| ()).unwrap();
+    writer.finish(true).unwrap();
+    assert_eq!(read_back("jsonl", &path).iter().filter(|(.., error)| error.is_empty()).count(), 3);
+    assert_eq!(read_back("jsonl", &path).len(), 2100);
+    let mut writer = opened(&files, Existing::Resume).unwrap();
+    assert_eq!(writer.take_earlier().len(), 2100, "both have the same records");
+}
