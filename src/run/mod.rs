@@ -111,11 +111,19 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let gone = reader_gone(plan.sink.outputs.iter().any(|output| matches!(output.place, Destination::Stdout)));
     let (records, records_in) = mpsc::channel(bound);
     let mut sink = start_sink(plan.sink, columns, records_in, Arc::clone(&observe))?;
-    let earlier = tokio::select! {
-        opened = sink.opened() => opened?,
+    let opened = tokio::select! {
+        opened = sink.opened() => Ok(opened?),
         never = attend(&observe, &mut patience, output_opens(), || 0) => match never {},
-        () = stop.reached(Halt::Drain) => return unbegun(Ended::Stopped),
-        () = until(deadline) => return unbegun(Ended::Deadline),
+        () = stop.reached(Halt::Drain) => Err(Ended::Stopped),
+        () = until(deadline) => Err(Ended::Deadline),
+    };
+    let earlier = match opened {
+        Ok(earlier) => earlier,
+        Err(ended) => {
+            drop(records);
+            sink.given_up().await;
+            return unbegun(ended);
+        }
     };
     source.begin(Go { earlier, secrets: plan.crawl.secrets.clone() });
 

@@ -11,7 +11,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::{mpsc, oneshot};
 
 use super::tally::Tally;
-use super::{Cause, Error, Observe, lock, start_thread};
+use super::{Cause, Error, LAST_WRITE, Observe, lock, start_thread};
 use crate::model::{Columns, Earlier, Record, Summary};
 use crate::sink::{self, End};
 
@@ -46,6 +46,8 @@ pub(super) fn start_sink<O: Observe>(
             Err(error) => return drop(tell_opened.send(Err(error))),
         };
         if tell_opened.send(Ok(writer.take_earlier())).is_err() {
+            // Stopped meanwhile. What is gone on with has lost its end, and gets it back.
+            let _ = writer.end(false);
             return;
         }
         let told = Arc::clone(&observe);
@@ -68,6 +70,13 @@ impl Sink {
     /// What is in the outputs already, and so need not be fetched.
     pub(super) async fn opened(&mut self) -> Result<Earlier, Error> {
         Ok((&mut self.opened).await.map_err(|_| Cause::Bug("sink"))??)
+    }
+
+    /// Gives the outputs of a run that does not begin a moment to be ended: one that waits for its reader has none.
+    pub(super) async fn given_up(self) {
+        drop((self.opened, self.complete));
+        // Either way there is nobody to tell.
+        let _ = tokio::time::timeout(LAST_WRITE, self.ended).await;
     }
 
     /// Tells how many records have been written.
