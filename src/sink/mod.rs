@@ -5,7 +5,7 @@
 //! Whatever stops a run, the output ends after a whole record. Of several outputs each has the records that were shown, in the same
 //! order; where one fails, the others may have those of one batch more.
 //!
-//! A format of bytes is a file of this folder with a [`Format`] in it, and an entry of [`FORMATS`]; a database is one too.
+//! A format of bytes is a file of this folder with a `Format` in it, and an entry of [`FORMATS`]; a database is one too.
 
 mod claims;
 mod error;

@@ -11,6 +11,7 @@ use super::{Database, Destination, Error, Existing, Format, Style, file};
 use crate::model::Columns;
 
 /// What all outputs are opened with.
+#[derive(Clone)]
 pub(super) struct Opening<'a> {
     pub(super) existing: Existing,
     pub(super) style: Style,

@@ -151,6 +151,8 @@ impl Writer {
                 Err(error) => {
                     all.partial.extend(partial.filter(|partial| partial.exists()));
                     outcome = outcome.and(Err(error));
+                    // What has not taken its name yet does not: the next run goes on with all that is beside.
+                    complete = false;
                 }
             }
         }

@@ -17,6 +17,7 @@ mod resume;
 mod retry;
 mod rows;
 mod scan;
+mod swapped;
 mod table;
 
 use std::io;

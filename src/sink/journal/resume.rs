@@ -12,6 +12,7 @@ use super::super::stream::Stream;
 use super::super::{Error, Existing, Format, To, Writer, file};
 use super::book::{Book, Kept};
 use super::carry::Carry;
+use super::swapped::swapped;
 use super::table::Table;
 use super::{Journal, agree, retry};
 use crate::model::Earlier;
@@ -50,10 +51,15 @@ pub(in crate::sink) fn open(outputs: Vec<To>, opening: &Opening<'_>) -> Result<W
     if !outputs.iter().any(may_remember) {
         return Err(Error::NoMemory);
     }
+    let in_place = Opening { existing: Existing::Resume, ..opening.clone() };
+    let overwrites = opening.existing == Existing::ResumeOverwrite;
+    let swapped = if overwrites { swapped(&outputs) } else { vec![false; outputs.len()] };
+    let openings = swapped.into_iter().map(|swapped| if swapped { &in_place } else { opening });
     let mut ready = Vec::new();
     let gone_on = outputs
         .into_iter()
-        .try_for_each(|to| Ready::open(to, opening).map(|output| ready.push(output)))
+        .zip(openings)
+        .try_for_each(|(to, opening)| Ready::open(to, opening).map(|output| ready.push(output)))
         .and_then(|()| go_on(&mut ready));
     match gone_on {
         Ok(earlier) => {

@@ -57,6 +57,28 @@ fn records_that_one_output_lacks_in_its_middle_are_dropped_from_all() {
 }
 
 #[test]
+fn a_run_that_was_killed_while_its_files_took_their_names_is_gone_on_with() {
+    let records = records(9);
+    for swapped in 0..4 {
+        let (folder, files) = files();
+        for (at, (path, format)) in files.iter().zip(byte_formats()).enumerate() {
+            write(path, "old").unwrap();
+            let partial = crate::sink::file::partial_of(path);
+            write(&partial, written(format.name, &records)).unwrap();
+            if at < swapped {
+                std::fs::rename(&partial, path).unwrap();
+            }
+        }
+        let fetched = go_on(opened(&paths(&files), Existing::ResumeOverwrite), &records, true).unwrap();
+        assert_eq!(fetched, 0, "{swapped} have their names");
+        for (path, format) in files.iter().zip(byte_formats()) {
+            assert_eq!(read_to_string(path).unwrap(), written(format.name, &records), "{}", format.name);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), files.len(), "nothing else is left");
+    }
+}
+
+#[test]
 fn a_record_that_is_there_twice_is_kept_as_often_as_all_have_it() {
     let (_folder, files) = files();
     let (once, twice) = (record(1), [record(1), record(2), record(1)]);
