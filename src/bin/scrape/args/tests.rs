@@ -21,7 +21,9 @@ fn help_shows_the_defaults_of_the_settings_and_they_read_back_as_the_same() {
     for (id, default) in defaults() {
         assert!(words(help.clone()).contains(&format!("[default: {default}]")), "{id}");
         let long = command().get_arguments().find(|arg| arg.get_id() == id).and_then(|arg| arg.get_long().map(str::to_owned));
-        let typed = [OsString::from("scrape"), format!("--{}={default}", long.expect(id)).into()];
+        // What is for a database needs one.
+        let output = (id == "table").then(|| "--output=out.db".into());
+        let typed = [OsString::from("scrape"), format!("--{}={default}", long.expect(id)).into()].into_iter().chain(output);
         let typed = Args::read(typed).unwrap_or_else(|error| panic!("{id}: {error}"));
         let plan = crate::plan::plan(typed).expect(id);
         let (meant, default_plan) = (format!("{:?}", plan.fetch), format!("{:?}", Plan::default().fetch));
