@@ -139,3 +139,13 @@ fn a_file_that_may_not_be_written_is_no_usage_error() {
         assert!(!error.is_usage() && matches!(error, Error::Open { .. }), "{error}");
     }
 }
+
+#[test]
+fn records_with_and_without_saved_bodies_are_not_mixed() {
+    let saving = Columns { bodies: true, ..columns() };
+    for name in ["jsonl", "json", "csv"] {
+        let without = written(name, &records(3));
+        let shown = refusal(&format!("out.{name}"), without.as_bytes(), &saving);
+        assert!(shown.contains("body"), "{shown}");
+    }
+}

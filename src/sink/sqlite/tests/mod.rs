@@ -1,5 +1,6 @@
 //! Databases that are written, read back by another connection, and met in every state.
 
+mod beside;
 mod existing;
 mod faults;
 mod resume;
