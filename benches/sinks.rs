@@ -2,61 +2,22 @@
 //! one core does all there is to do and waits for nobody. What is measured is its CPU time, which is the same on a busy machine; the
 //! disk, which a run waits for once at its end, is not.
 
+#[path = "shop/record.rs"]
+mod shop;
+
 use std::path::Path;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rustix::time::{ClockId, clock_gettime};
-use scrape::model::{Columns, Data, Record, Timestamp};
-use scrape::sink::{self, End, Existing, FORMATS, FormatEntry, Settings, To};
-use scrape::{Destination, ErrorKind};
-use serde_json::json;
-use tokio::sync::mpsc::{Receiver, channel};
+use scrape::model::{Columns, Record};
+use scrape::sink::{self, Destination, End, Existing, FORMATS, FormatEntry, Settings, To};
+use tokio::sync::mpsc::Receiver;
+
+use shop::{FIELDS, record, stream};
 
 /// How many records are in one stream.
 const RECORDS: u64 = 20_000;
-
-/// The fields.
-const FIELDS: [&str; 4] = ["title", "price", "description", "images"];
-
-/// A record of a shop's page, with about 300 bytes of text beside its keys; one in fifty failed.
-fn record(names: &[Arc<str>], index: u64) -> Record {
-    let url = format!("https://shop.example/category/{}/product-{index}?ref=list", index % 97);
-    let is_failed = index % 50 == 49;
-    let values = [
-        json!(format!("Garden chair no. {index}, “Sölvesborg”, foldable – with cushion | shop.example")),
-        json!(format!("{}.99 €", index % 1000)),
-        json!("A chair to sit on, said \"the best\" by many;\nweather-proof, 4.2 kg, acacia wood."),
-        json!([format!("https://img.example/{index}/1.jpg"), format!("https://img.example/{index}/2.jpg")]),
-    ];
-    let data = names.iter().cloned().zip(values).collect();
-    Record {
-        index,
-        final_url: Some(url.clone()),
-        url,
-        status: Some(if is_failed { 503 } else { 200 }),
-        content_type: Some("text/html; charset=utf-8".to_owned()),
-        bytes: (!is_failed).then_some(48_213 + index % 1000),
-        attempts: 1,
-        elapsed_ms: Some(120 + index % 400),
-        fetched_at: Some(Timestamp(SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_170_600_000 + index * 3))),
-        error: is_failed.then_some(ErrorKind::HttpStatus),
-        error_message: is_failed.then(|| "the server answered 503 Service Unavailable".to_owned()),
-        body: None,
-        data: Data(if is_failed { Vec::new() } else { data }),
-        input: None,
-    }
-}
-
-/// A channel that holds these records and is closed.
-fn stream(records: &[Record]) -> Receiver<Record> {
-    let (sender, receiver) = channel(records.len());
-    for record in records {
-        sender.try_send(record.clone()).expect("there is room for all");
-    }
-    receiver
-}
 
 /// The CPU time of this thread so far.
 fn cpu_time() -> Duration {

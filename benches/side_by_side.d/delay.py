@@ -27,7 +27,7 @@ class Delay(asyncio.Protocol):
 
 
 async def main():
-    server = await asyncio.get_running_loop().create_server(Delay, "127.0.0.1", int(sys.argv[1]), backlog=1024)
+    server = await asyncio.get_running_loop().create_server(Delay, "127.0.0.1", int(sys.argv[1]), backlog=4096)
     await server.serve_forever()
 
 

@@ -1,6 +1,6 @@
-"""pages.py DIR PAGES DELAY SCALE: 200 HTML pages under DIR/www, the same on every machine, and the URL lists under DIR/lists.
+"""pages.py DIR PAGES DELAY SCALE [full]: 200 HTML pages under DIR/www, the same on every machine, and the URL lists under DIR/lists.
 
-PAGES and DELAY are the ports of the two servers; SCALE divides the length of the lists."""
+PAGES and DELAY are the ports of the two servers; SCALE divides the length of the lists; `full` makes that of 1,000,000 URLs too."""
 
 import random, sys
 from pathlib import Path
@@ -40,7 +40,7 @@ def page(name, size):
     return head + body + f"<p>{text(r, 300)[:rest]}</p>\n" + tail
 
 
-def main(folder, pages, delay, scale):
+def main(folder, pages, delay, scale, full=None):
     for size, count in (2, 80), (20, 80), (200, 40):
         (folder / f"www/p/{size}k").mkdir(parents=True, exist_ok=True)
         for i in range(count):
@@ -57,7 +57,12 @@ def main(folder, pages, delay, scale):
     save("latency", (f"127.0.0.1:{delay}/d/100/{i}" for i in range(2_000 // scale)))
     save("memory-1k", mixed(1_000))
     save("memory-100k", mixed(100_000))
+    if full:
+        save("memory-1m", mixed(1_000_000))
     save("big", (f"127.0.0.1:{pages}/p/200k/{i % 40}.html?n={i}" for i in range(1_000 // scale)))
+
+    save("many", (f"127.0.0.1:{delay}/d/1000/{i}" for i in range(10_000 // scale)))
+    save("start", [f"127.0.0.1:{pages}/p/2k/0.html"])
 
     wait = 5_000 if scale == 1 else 500
     slow = [f"127.0.0.1:{delay}/d/{wait}/{i}" for i in range(100 // scale)]
@@ -68,4 +73,4 @@ def main(folder, pages, delay, scale):
     save("fairness", first + fast[half:])
 
 
-main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
+main(Path(sys.argv[1]), *map(int, sys.argv[2:5]), *sys.argv[5:])

@@ -3,6 +3,7 @@
 import csv, statistics, sys
 
 COLUMNS = {"wall": "wall s", "cpu": "CPU s", "peak": "peak MiB", "fast": "90 % of the fast out, s"}
+DIGITS = {"wall": 3, "cpu": 3, "peak": 1, "fast": 2}
 READ = {
     "wall": lambda row: float(row["wall"]),
     "cpu": lambda row: float(row["user"]) + float(row["sys"]),
@@ -23,13 +24,14 @@ def median(rows, column):
 
 peers = {tool: median(rows, key) for (tool, _), rows in runs.items() if tool != "scrape"}
 base = "oha" if "oha" in peers else min(peers, key=peers.get, default="scrape")
-compared = {"wall": "time", "peak": "memory", "fast": "90 % out"}[key]
-columns = [c for c in COLUMNS if c != "fast" or key == "fast"]
+compared = {"wall": "wall", "cpu": "CPU", "peak": "memory", "fast": "90 % out"}[key]
+# What is not measured of a workload is 0 in all its runs.
+columns = [column for column in COLUMNS if any(READ[column](row) for rows in runs.values() for row in rows)]
 print(f"\n### {title}\n")
 print("| tool | extracts |", *(f"{COLUMNS[c]} |" for c in columns), f"rows | {compared} × {base} |")
 print("|---|---|" + "--:|" * (len(columns) + 2))
 for (tool, extracts), rows in sorted(runs.items(), key=lambda item: median(item[1], key)):
-    ratio = median(rows, key) / max(peers.get(base, median(rows, key)), 0.01)
+    ratio = median(rows, key) / max(peers.get(base, median(rows, key)), 0.0001)
     bad = " (broke off)" if any(row["exit"] != "0" for row in rows) else ""
     counted = min(int(row["rows"]) for row in rows)
-    print(f"| {tool} | {extracts} |", *(f"{median(rows, c):.2f} |" for c in columns), f"{counted}{bad} | {ratio:.2f} |")
+    print(f"| {tool} | {extracts} |", *(f"{median(rows, c):.{DIGITS[c]}f} |" for c in columns), f"{counted}{bad} | {ratio:.2f} |")

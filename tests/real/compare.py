@@ -8,11 +8,12 @@ The pages are the HTML in Debian's packages: many generators, decades, languages
 without a charset. Each difference is put down to its cause by reading the page again with that cause taken away. What no
 cause explains is printed, and the exit code is 1. All of it is kept in target/real-pages.
 """
-import argparse, collections, functools, http.server, json, multiprocessing, os, re, subprocess, sys, threading
+import argparse, collections, functools, json, multiprocessing, os, re, subprocess, sys
 from pathlib import Path
-from urllib.parse import quote, urljoin
+from urllib.parse import urljoin
 
-WORK = Path("target/real-pages").resolve()
+from pages import WORK, find_pages, serve, unpack
+
 LIBRARIES = ["ada-url==4.0.0", "html5lib==1.1", "lxml==6.1.3", "selectolax==1.0.2"]
 if not (WORK / "python").exists():
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", WORK / "python", *LIBRARIES], check=True)
@@ -29,31 +30,6 @@ PACKAGES = """anarchism ant-doc apache2-doc aptitude-doc-ja aspectj-doc cmake-do
 PAGES_OF_A_PACKAGE = 150
 FIELDS = {"title": ("title", None), "links": ("a", "href"), "h1": ("h1", None), "h2": ("h2", None), "imgs": ("img", "src")}
 SELECT = "-s title=title -s links[]=a[href]::attr(href) -s h1[]=h1 -s h2[]=h2 -s imgs[]=img::attr(src)".split()
-
-
-def unpack(package):
-    folder = WORK / "pages" / package
-    if not folder.exists():
-        debs = WORK / "debs" / package
-        debs.mkdir(parents=True, exist_ok=True)
-        folder.parent.mkdir(exist_ok=True)
-        subprocess.run(["apt-get", "-qq", "-o", "APT::Sandbox::User=root", "download", package], cwd=debs, check=True)
-        subprocess.run(["dpkg-deb", "-x", *debs.glob("*.deb"), folder], check=True)
-    return folder
-
-
-def find_pages(folder, most):
-    """The HTML files below a folder; of more than `most`, every n-th."""
-    pages = sorted(p for p in folder.rglob("*") if re.search(r"\.[sx]?html?(\.(?!gz)[\w-]+)?$", p.name, re.I) and p.is_file())
-    return pages[:: -(-len(pages) // most) or 1]
-
-
-class Site(http.server.SimpleHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    extensions_map = {"": "text/html"}
-
-    def log_message(self, *_):
-        pass
 
 
 def raw(elements, attribute, text):
@@ -145,9 +121,7 @@ def main():
     folders = [root] if options.pages else map(unpack, PACKAGES)
     pages = [page for folder in folders for page in find_pages(folder, 10**9 if options.pages else PAGES_OF_A_PACKAGE)]
 
-    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Site, directory=root))
-    threading.Thread(target=site.serve_forever, daemon=True).start()
-    urls = {f"http://127.0.0.1:{site.server_port}/{quote(os.fsencode(page.relative_to(root)))}": page for page in pages}
+    urls = serve(root, pages)
     (WORK / "urls.txt").write_text("".join(f"{url}\n" for url in urls))
     command = [options.scrape.resolve(), WORK / "urls.txt", *SELECT, "-o", WORK / "out.jsonl", "--overwrite", "-c", "20"]
     code = subprocess.run(command).returncode
