@@ -17,6 +17,7 @@ mod parse;
 mod selector;
 mod step;
 mod stream;
+mod tree;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -191,7 +192,7 @@ impl Extractor {
             if let Some(values) = plan.map_or(Ok(None), |plan| stream::read(&text, &page.url, plan, &limits))? {
                 return Ok(fields.iter().map(|field| field.name().clone()).zip(values).collect());
             }
-            let document = Document::new(&text, &page.url, limits)?;
+            let document = Document::new(&text, &page.url, self.settings.parser, limits)?;
             drop(text);
             fields.iter().map(|field| Ok((field.name().clone(), field.read(&document)?))).collect()
         };

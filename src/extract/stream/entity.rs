@@ -27,7 +27,7 @@ const KNOWN: [(&str, &str); 10] = [
 ];
 
 /// The text between two tags; a `<` in it begins none.
-pub(super) fn text(written: &str) -> Cow<'_, str> {
+pub(in crate::extract) fn text(written: &str) -> Cow<'_, str> {
     if memchr(b'&', written.as_bytes()).is_none() {
         return Cow::Borrowed(written);
     }
@@ -41,7 +41,7 @@ pub(super) fn text(written: &str) -> Cow<'_, str> {
 }
 
 /// The value of an attribute.
-pub(super) fn value<'t>(attribute: &Attribute<'t>) -> Cow<'t, str> {
+pub(in crate::extract) fn value<'t>(attribute: &Attribute<'t>) -> Cow<'t, str> {
     let written = attribute.value;
     if memchr2(b'&', b'\r', written.as_bytes()).is_none() {
         return Cow::Borrowed(written);
