@@ -1,4 +1,5 @@
-//! What reading the fields of one page costs, for a usual page and a large one: as is quickest, and with a tree of the whole page.
+//! What reading the fields of one page costs, for a usual page and a large one: as is quickest, and with `scraper`'s tree of
+//! the whole page.
 
 use std::fmt::Write;
 use std::hint::black_box;
@@ -40,9 +41,11 @@ fn extract(c: &mut Criterion) {
         let page = page(kib);
         let mut group = c.benchmark_group(format!("extract/{kib}KiB"));
         group.throughput(Throughput::Bytes(page.body.len() as u64));
-        for (name, fields) in
-            [("title", &["title=title"][..]), ("title+links+h2", &["title=title", "links[]=a[href]::attr(href)", "h2[]=h2"])]
-        {
+        for (name, fields) in [
+            ("title", &["title=title"][..]),
+            ("title+links+h2", &["title=title", "links[]=a[href]::attr(href)", "h2[]=h2"]),
+            ("title+links+siblings", &["title=title", "links[]=a[href]::attr(href)", "intro[]=h2 + p"]), // which only a tree can say
+        ] {
             let fields: Vec<Field> = fields.iter().map(|field| field.parse().expect("a field")).collect();
             for (how, parser) in [("auto", Parser::Auto), ("dom", Parser::Dom)] {
                 let settings = Settings { fields: fields.clone(), parser, ..Settings::default() };

@@ -29,7 +29,7 @@ pub(in crate::extract) struct Found<'a, 'l> {
 impl Tree {
     /// All elements, in document order.
     pub(in crate::extract) fn elements<'a, 'l>(&'a self, steps: &'a Steps<'a, 'l>) -> impl Iterator<Item = Found<'a, 'l>> {
-        self.inside(self.root()).filter_map(|id| Found::new(self, id, steps))
+        self.inside(Id::ROOT).filter_map(|id| Found::new(self, id, steps))
     }
 }
 
@@ -72,7 +72,7 @@ impl<'a, 'l> Found<'a, 'l> {
     }
 }
 
-impl<'a> Source for Found<'a, '_> {
+impl Source for Found<'_, '_> {
     fn attribute(&self, name: &str) -> Option<&str> {
         // Of SVG's two with one name that which is first by its whole name.
         self.attributes.iter().filter(|own| is_named(&own.name, name)).min_by_key(|own| &own.name).map(|own| &*own.value)
@@ -193,7 +193,7 @@ impl Element for Found<'_, '_> {
     }
 
     fn is_root(&self) -> bool {
-        self.node().parent == Some(self.tree.root())
+        self.node().parent == Some(Id::ROOT)
     }
 
     fn is_link(&self) -> bool {

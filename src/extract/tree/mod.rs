@@ -26,7 +26,7 @@ use self::sink::Sink;
 
 /// Parses a page, or says which limit it is beyond: never a page in part.
 pub(super) fn parse(text: &str, limits: &Limits<'_>) -> Result<Tree, Failure> {
-    let guard = Guard::new(Sink::default(), limits);
+    let guard = Guard::new(Sink::new(Tree::new(text.len())), limits);
     token::read(text, &guard, limits)?;
     Ok(guard.finish()?.into_tree())
 }

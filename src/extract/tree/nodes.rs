@@ -13,6 +13,9 @@ use html5ever::{Attribute, QualName, expanded_name, local_name, ns};
 pub(super) struct Id(NonZeroU32);
 
 impl Id {
+    /// The document, which is the first of the nodes.
+    pub(super) const ROOT: Self = Self(NonZeroU32::MIN);
+
     /// The place of the `nth` node, counted from one.
     fn of(nth: usize) -> Self {
         let nth = u32::try_from(nth).ok().and_then(NonZeroU32::new);
@@ -66,18 +69,13 @@ pub(in crate::extract) struct Tree {
     pub(super) given: usize,
 }
 
-impl Default for Tree {
-    fn default() -> Self {
-        let mut tree = Self { nodes: Vec::new(), attributes: Vec::new(), given: 0 };
+impl Tree {
+    /// An empty tree, with room for what a text of so many bytes usually holds.
+    pub(super) fn new(bytes: usize) -> Self {
+        let (nodes, attributes) = (Vec::with_capacity(bytes / 24 + 8), Vec::with_capacity(bytes / 48));
+        let mut tree = Self { nodes, attributes, given: 0 };
         tree.add(Data::Document);
         tree
-    }
-}
-
-impl Tree {
-    /// The document, which is the first of the nodes.
-    pub(super) fn root(&self) -> Id {
-        Id::of(1)
     }
 
     /// How many nodes were ever made.

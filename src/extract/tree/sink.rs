@@ -12,10 +12,14 @@ use super::nodes::{Data, Id, Tree};
 use crate::extract::guard::{Growing, NODES};
 
 /// A tree that is being built.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sink(RefCell<Tree>);
 
 impl Sink {
+    pub(super) fn new(tree: Tree) -> Self {
+        Self(RefCell::new(tree))
+    }
+
     pub(super) fn into_tree(self) -> Tree {
         self.0.into_inner()
     }
@@ -33,7 +37,7 @@ impl TreeSink for Sink {
     fn parse_error(&self, _: Cow<'static, str>) {}
 
     fn get_document(&self) -> Id {
-        self.0.borrow().root()
+        Id::ROOT
     }
 
     fn elem_name<'a>(&'a self, target: &Id) -> Ref<'a, QualName> {
@@ -76,8 +80,7 @@ impl TreeSink for Sink {
     fn append_doctype_to_document(&self, name: StrTendril, _public: StrTendril, _system: StrTendril) {
         let mut tree = self.0.borrow_mut();
         let doctype = tree.add(Data::Doctype(name));
-        let root = tree.root();
-        tree.append(root, doctype);
+        tree.append(Id::ROOT, doctype);
     }
 
     fn get_template_contents(&self, target: &Id) -> Id {
@@ -125,7 +128,7 @@ impl Growing for Sink {
         let tree = self.0.borrow();
         let mut depth = 0;
         let mut last = None;
-        tree.inside(tree.root()).any(|id| {
+        tree.inside(Id::ROOT).any(|id| {
             let parent = tree.node(id).parent;
             // The node before is the parent, or in the one that stands before it.
             while last.is_some() && last != parent {

@@ -19,6 +19,7 @@ use crate::extract::limits::Limits;
 use crate::extract::parse::{feed, feed_piece};
 use crate::extract::stream::Hazard;
 use crate::extract::stream::entity;
+use crate::extract::stream::name::Name;
 use crate::extract::stream::scan::{self, Declaration, Scan};
 use crate::model::Failure;
 
@@ -39,12 +40,12 @@ pub(super) fn read<S: Growing>(text: &str, guard: &Guard<'_, '_, S>, limits: &Li
         attributes: Vec::new(),
         known: 0,
         raw: None,
-        last: None,
+        drops_line: false,
+        has_returns: memchr(b'\r', bytes).is_some(),
     };
     if let Err(hazard) = reader.read() {
         tracing::trace!(hazard, "the rest of the page is read letter by letter");
-        let last_start_tag_name = reader.raw.and(reader.last).map(|name| name.to_string());
-        let initial_state = reader.raw;
+        let (initial_state, last_start_tag_name) = reader.raw.map(|(state, name)| (state, name.to_string())).unzip();
         let opts = TokenizerOpts { initial_state, last_start_tag_name, ..TokenizerOpts::default() };
         return feed(guard, &text[reader.known..], opts, limits);
     }
@@ -61,10 +62,12 @@ struct Reader<'t, 'g, 'a, 'b, S: Growing> {
     attributes: Vec<scan::Attribute<'t>>,
     /// What was given to the builder so far.
     known: usize,
-    /// The state that html5ever's tokenizer would be in, if not the usual.
-    raw: Option<State>,
-    /// The name of the last tag, if it was a start tag.
-    last: Option<LocalName>,
+    /// The state that html5ever's tokenizer would be in, if not the usual, and the start tag that brought it there.
+    raw: Option<(State, LocalName)>,
+    /// Whether the builder leaves out a line break that comes next.
+    drops_line: bool,
+    /// Whether line breaks may be of two characters.
+    has_returns: bool,
 }
 
 impl<S: Growing> Reader<'_, '_, '_, '_, S> {
@@ -100,6 +103,7 @@ impl<S: Growing> Reader<'_, '_, '_, '_, S> {
     /// Gives a token, which ends here, to the builder.
     fn give(&mut self, token: Token) -> TokenSinkResult<S::Handle> {
         self.known = self.scan.at;
+        self.drops_line = false;
         self.guard.process_token(token, 1)
     }
 
@@ -116,24 +120,23 @@ impl<S: Growing> Reader<'_, '_, '_, '_, S> {
             return Ok(());
         }
         let written = &self.scan.text[start..end];
-        if written.starts_with('&') && self.last.as_ref().is_some_and(|name| drops_line(name)) {
+        if self.drops_line && written.starts_with('&') {
             // An error in the reference would keep a line break that it stands for.
             return Err("a reference where a line break matters");
         }
         let text = if memchr(b'&', written.as_bytes()).is_some() {
-            entity::text(&lines(written)).as_ref().into()
+            entity::text(&self.lines(written)).as_ref().into()
         } else {
             self.verbatim(start, end)
         };
         self.scan.at = end;
-        self.last = None;
         let _ = self.give(Token::CharacterTokens(text));
         Ok(())
     }
 
     /// A text in which nothing has a meaning but line breaks.
     fn verbatim(&self, start: usize, end: usize) -> StrTendril {
-        match lines(&self.scan.text[start..end]) {
+        match self.lines(&self.scan.text[start..end]) {
             Cow::Borrowed(_) => self.part(start, end),
             Cow::Owned(text) => text.into(),
         }
@@ -143,11 +146,13 @@ impl<S: Growing> Reader<'_, '_, '_, '_, S> {
     fn start(&mut self) -> Result<(), Hazard> {
         self.scan.at += 1;
         let tag = self.tag(TagKind::StartTag)?;
-        self.last = Some(tag.name.clone());
-        match self.give(Token::TagToken(tag)) {
-            TokenSinkResult::RawData(kind) => self.raw(kind),
+        let name = tag.name.clone();
+        let result = self.give(Token::TagToken(tag));
+        self.drops_line = matches!(name, local_name!("pre") | local_name!("listing") | local_name!("textarea"));
+        match result {
+            TokenSinkResult::RawData(kind) => self.raw(kind, &name),
             TokenSinkResult::Plaintext => {
-                self.raw = Some(State::Plaintext);
+                self.raw = Some((State::Plaintext, name));
                 Err("a text without an end")
             }
             _ => Ok(()),
@@ -160,11 +165,11 @@ impl<S: Growing> Reader<'_, '_, '_, '_, S> {
         if self.attributes.len() > ATTRIBUTES {
             return Err("a tag with many attributes");
         }
-        let name = self.names.get(&self.scan.text[tag.at.0 as usize..tag.at.1 as usize]);
+        let name = self.names.get(tag.name, &self.scan.text[tag.at.0 as usize..tag.at.1 as usize]);
         let mut attrs: Vec<Attribute> = Vec::with_capacity(self.attributes.len());
         let mut had_duplicate_attributes = false;
         for attribute in &self.attributes {
-            let local = self.names.get(attribute.name);
+            let local = self.names.get(Name::new(attribute.name.as_bytes()), attribute.name);
             if attrs.iter().any(|before| before.name.local == local) {
                 had_duplicate_attributes = true;
                 continue;
@@ -179,15 +184,13 @@ impl<S: Growing> Reader<'_, '_, '_, '_, S> {
             };
             attrs.push(Attribute { name: QualName::new(None, ns!(), local), value });
         }
-        self.last = None;
         Ok(Tag { kind, name, self_closing: tag.self_closing, attrs, had_duplicate_attributes })
     }
 
     /// Reads a text that ends at the end tag of the element that it is in, and that tag.
-    fn raw(&mut self, kind: RawKind) -> Result<(), Hazard> {
-        self.raw = Some(State::RawData(kind));
-        let name = self.last.clone().expect("a start tag was read last");
+    fn raw(&mut self, kind: RawKind, name: &LocalName) -> Result<(), Hazard> {
         let start = self.scan.at;
+        self.raw = Some((State::RawData(kind), name.clone()));
         self.scan.raw_end(name.as_bytes())?;
         let end = self.scan.at;
         if kind == RawKind::ScriptData {
@@ -203,7 +206,6 @@ impl<S: Growing> Reader<'_, '_, '_, '_, S> {
             let text = self.verbatim(start, end);
             let _ = self.give(Token::CharacterTokens(text));
         }
-        self.last = Some(name);
         self.scan.at = end + 2;
         let tag = self.tag(TagKind::EndTag)?;
         self.raw = None;
@@ -216,28 +218,24 @@ impl<S: Growing> Reader<'_, '_, '_, '_, S> {
         let start = self.scan.at;
         let declaration = self.scan.declaration()?;
         let end = self.scan.at;
-        self.last = None;
         let piece = &self.scan.text[start..end];
         if declaration == Declaration::Comment && piece.starts_with("<!--") {
             let text = self.verbatim(start + 4, end - 3);
             let _ = self.give(Token::CommentToken(text));
         } else {
             self.known = end;
+            self.drops_line = false;
             feed_piece(self.guard, piece);
         }
         Ok(())
     }
-}
 
-/// Whether the line break that follows such a tag is left out.
-fn drops_line(name: &LocalName) -> bool {
-    matches!(*name, local_name!("pre") | local_name!("listing") | local_name!("textarea"))
-}
-
-/// A text with line breaks of one character.
-fn lines(text: &str) -> Cow<'_, str> {
-    if memchr(b'\r', text.as_bytes()).is_none() {
-        return Cow::Borrowed(text);
+    /// A text with line breaks of one character.
+    fn lines<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.has_returns && memchr(b'\r', text.as_bytes()).is_some() {
+            Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
+        } else {
+            Cow::Borrowed(text)
+        }
     }
-    Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n"))
 }
