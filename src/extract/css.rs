@@ -4,18 +4,20 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use html5ever::QualName;
-use html5ever::serialize::{SerializeOpts, TraversalScope, serialize};
+use html5ever::serialize::{Serialize, SerializeOpts, TraversalScope, serialize};
 use scraper::selector::Simple;
-use scraper::{Element, ElementRef, Node};
+use selectors::Element;
 use selectors::context::SelectorCaches;
 use selectors::matching::{
     MatchingContext, MatchingForInvalidation, MatchingMode, NeedsSelectorFlags, QuirksMode, matches_selector,
 };
-use selectors::parser::SelectorList;
+use selectors::parser::Selector;
 
+use super::document::{Nodes, elements};
 use super::limits::Limits;
 use super::selector::{Compiled, Wanted, compile};
 use super::step::{Step, Steps, in_time};
+use super::tree::{Found, Need};
 use super::{Document, Extract, Kind};
 use crate::model::Failure;
 
@@ -23,42 +25,59 @@ use crate::model::Failure;
 pub(super) const KIND: Kind = Kind {
     name: "css",
     meaning: "a CSS selector, then what to take: ::text (the default), ::attr(NAME) or ::html",
-    compile: |selector| Ok(Arc::new(Css(compile(selector)?))),
+    compile: |selector| {
+        let compiled = compile(selector)?;
+        let needs = compiled.selectors.slice().iter().map(Need::new).collect();
+        Ok(Arc::new(Css { compiled, needs }))
+    },
 };
 
 #[derive(Debug)]
-struct Css(Compiled);
+struct Css {
+    compiled: Compiled,
+    /// What each of its selectors needs.
+    needs: Vec<Need>,
+}
+
+/// An element that values are taken from.
+pub(super) trait Source: Serialize {
+    /// The value of the attribute that [is named](is_named) so.
+    fn attribute(&self, name: &str) -> Option<&str>;
+
+    /// The text in it, its white space made single blanks. Scripts and style sheets in it are left out; they hold nothing but text,
+    /// so a text's parent tells.
+    fn text(&self) -> String;
+}
 
 impl Extract for Css {
     fn values(&self, document: &Document<'_>, limit: usize) -> Result<Vec<String>, Failure> {
         in_time(&document.limits, |steps| {
-            let mut values = Vec::new();
             let mut caches = SelectorCaches::default();
-            for element in document.elements() {
-                steps.step();
-                if is_match(&self.0.selectors, &Step { element, steps }, &mut caches)
-                    && let Some(value) = self.value(element, document, steps)?
-                {
-                    let bytes = value.len();
-                    values.push(value);
-                    document.limits.count_value(values.len(), bytes)?;
-                    if values.len() == limit {
-                        break;
-                    }
+            match &document.nodes {
+                Nodes::Own(tree) => {
+                    let is_meant = |element: &Found<'_, '_>| {
+                        let selectors = self.compiled.selectors.slice().iter().zip(&self.needs);
+                        let mut close = selectors.map(|(selector, need)| (selector, need.decides(element)));
+                        close.any(|(selector, decided)| decided.unwrap_or_else(|| is_match([selector], element, &mut caches)))
+                    };
+                    self.collect(tree.elements(steps), is_meant, document, limit, steps)
+                }
+                Nodes::Scraper(html) => {
+                    let is_meant = |element: &Step<'_, '_>| is_match(self.compiled.selectors.slice(), element, &mut caches);
+                    self.collect(elements(html).map(|element| Step { element, steps }), is_meant, document, limit, steps)
                 }
             }
-            Ok(values)
         })
     }
 
     fn compiled(&self) -> Option<&Compiled> {
-        Some(&self.0)
+        Some(&self.compiled)
     }
 }
 
 /// Whether an element matches one of the selectors.
-pub(super) fn is_match<E: Element<Impl = Simple>>(
-    selectors: &SelectorList<Simple>,
+pub(super) fn is_match<'s, E: Element<Impl = Simple>>(
+    selectors: impl IntoIterator<Item = &'s Selector<Simple>>,
     element: &E,
     caches: &mut SelectorCaches,
 ) -> bool {
@@ -70,25 +89,50 @@ pub(super) fn is_match<E: Element<Impl = Simple>>(
         NeedsSelectorFlags::No,
         MatchingForInvalidation::No,
     );
-    selectors.slice().iter().any(|selector| matches_selector(selector, 0, None, element, &mut context))
+    selectors.into_iter().any(|selector| matches_selector(selector, 0, None, element, &mut context))
 }
 
 impl Css {
+    /// The values of those elements that are meant.
+    fn collect<E: Source>(
+        &self,
+        elements: impl Iterator<Item = E>,
+        mut is_meant: impl FnMut(&E) -> bool,
+        document: &Document<'_>,
+        limit: usize,
+        steps: &Steps<'_, '_>,
+    ) -> Result<Vec<String>, Failure> {
+        let mut values = Vec::new();
+        for element in elements {
+            steps.step();
+            if is_meant(&element)
+                && let Some(value) = self.value(&element, document, steps)?
+            {
+                let bytes = value.len();
+                values.push(value);
+                document.limits.count_value(values.len(), bytes)?;
+                if values.len() == limit {
+                    break;
+                }
+            }
+        }
+        Ok(values)
+    }
+
     /// What is taken from an element that matches; `None` where it lacks the attribute.
-    fn value(&self, element: ElementRef<'_>, document: &Document<'_>, steps: &Steps<'_, '_>) -> Result<Option<String>, Failure> {
-        Ok(match &self.0.wanted {
-            Wanted::Text => Some(text(element, steps)),
+    fn value(&self, element: &impl Source, document: &Document<'_>, steps: &Steps<'_, '_>) -> Result<Option<String>, Failure> {
+        Ok(match &self.compiled.wanted {
+            Wanted::Text => Some(element.text()),
             Wanted::Html => Some(html(element, &document.limits)?),
             Wanted::Attribute { name, link } => {
-                let found = element.value().attrs.iter().find(|(own, _)| is_named(own, name));
-                found.map(|(_, value)| if *link { document.absolute(value, steps) } else { value.to_string() })
+                element.attribute(name).map(|value| if *link { document.absolute(value, steps) } else { value.to_owned() })
             }
         })
     }
 }
 
 /// Whether an attribute has a name in any letter case; one of SVG's answers to `href` as well as to `xlink:href`.
-fn is_named(attribute: &QualName, name: &str) -> bool {
+pub(super) fn is_named(attribute: &QualName, name: &str) -> bool {
     let local: &str = &attribute.local;
     let prefixed = |prefix: &str| {
         let named = name.split_once(':');
@@ -99,11 +143,11 @@ fn is_named(attribute: &QualName, name: &str) -> bool {
 
 /// An element as HTML. Where the parser repeated an element, this repeats all its attributes, so that it may be far longer than
 /// the page.
-fn html(element: ElementRef<'_>, limits: &Limits<'_>) -> Result<String, Failure> {
+fn html(element: &impl Source, limits: &Limits<'_>) -> Result<String, Failure> {
     let mut html = Capped { bytes: Vec::new(), room: limits.room() };
     let scope = TraversalScope::IncludeNode;
     let opts = SerializeOpts { scripting_enabled: false, traversal_scope: scope, create_missing_parent: false };
-    serialize(&mut html, &element, opts).map_err(|_| limits.too_long())?;
+    serialize(&mut html, element, opts).map_err(|_| limits.too_long())?;
     Ok(String::from_utf8(html.bytes).expect("what is written of texts is text"))
 }
 
@@ -123,21 +167,6 @@ impl Write for Capped {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// The text in an element, its white space made single blanks. Scripts and style sheets in it are left out; they hold
-/// nothing but text, so a text's parent tells.
-fn text(element: ElementRef<'_>, steps: &Steps<'_, '_>) -> String {
-    let mut words = Words::default();
-    for node in element.descendants() {
-        steps.step();
-        let Node::Text(text) = node.value() else { continue };
-        let parent = node.parent().filter(|parent| *parent != *element).and_then(ElementRef::wrap);
-        if !parent.is_some_and(|parent| matches!(parent.value().name(), "script" | "style")) {
-            words.push(text);
-        }
-    }
-    words.line
 }
 
 /// Words on one line: runs of HTML white space and no-break spaces become one blank, none at the ends.

@@ -2,39 +2,64 @@
 
 use std::cell::OnceCell;
 
+use html5ever::local_name;
 use scraper::{ElementRef, Html};
 use url::{Position, Url};
 
+use super::Parser;
 use super::limits::Limits;
 use super::parse::parse;
 use super::step::Steps;
+use super::tree::{self, Tree};
 use crate::model::Failure;
 
 /// A parsed page. It lives within one call of [`Extractor::run`](super::Extractor::run) and never leaves its thread.
 #[derive(Debug)]
 pub struct Document<'a> {
-    html: Html,
+    pub(super) nodes: Nodes,
     url: &'a Url,
     base: OnceCell<Base>,
     pub(super) limits: Limits<'a>,
 }
 
+/// What a page was parsed into.
+#[derive(Debug)]
+pub(super) enum Nodes {
+    /// What is quickest.
+    Own(Tree),
+    /// What others use, which the other is compared with.
+    Scraper(Html),
+}
+
 impl<'a> Document<'a> {
     /// Parses a page that was found at `url`.
-    pub(super) fn new(text: &str, url: &'a Url, limits: Limits<'a>) -> Result<Self, Failure> {
-        Ok(Self { html: parse(text, &limits)?, url, base: OnceCell::new(), limits })
-    }
-
-    /// All elements, in document order. (The tree's own list is in the order of creation, which misplaced tags disturb.)
-    pub(super) fn elements(&self) -> impl Iterator<Item = ElementRef<'_>> {
-        self.html.tree.root().descendants().filter_map(ElementRef::wrap)
+    pub(super) fn new(text: &str, url: &'a Url, parser: Parser, limits: Limits<'a>) -> Result<Self, Failure> {
+        let nodes = match parser {
+            Parser::Auto => Nodes::Own(tree::parse(text, &limits)?),
+            Parser::Dom => Nodes::Scraper(parse(text, &limits)?),
+        };
+        Ok(Self { nodes, url, base: OnceCell::new(), limits })
     }
 
     /// A link made absolute; what cannot be joined stays as it is.
     pub(super) fn absolute(&self, link: &str, steps: &Steps<'_, '_>) -> String {
-        let find = || self.elements().filter(|element| element.value().name() == "base").find_map(|base| base.attr("href"));
+        let find = || match &self.nodes {
+            Nodes::Own(tree) => {
+                let mut bases = tree.elements(steps).filter(|element| element.name().local == local_name!("base"));
+                bases.find_map(|base| base.plain("href"))
+            }
+            Nodes::Scraper(html) => {
+                let mut bases = elements(html).filter(|element| element.value().name() == "base");
+                bases.find_map(|base| base.attr("href"))
+            }
+        };
         self.base.get_or_init(|| Base::new(self.url, find())).join(link, steps)
     }
+}
+
+/// All elements, in document order. (The tree's own list is in the order of creation, which misplaced tags disturb.)
+pub(super) fn elements(html: &Html) -> impl Iterator<Item = ElementRef<'_>> {
+    html.tree.root().descendants().filter_map(ElementRef::wrap)
 }
 
 /// What links are relative to.

@@ -17,16 +17,29 @@ use crate::model::Failure;
 const TOKENS: u32 = 256;
 
 /// How many nodes are built between two looks at their depth. Nesting grows node by node, so it grows by no more than that.
-const NODES: usize = 16;
+pub(super) const NODES: usize = 16;
 
 /// So many attributes take as much memory as a node.
 const ATTRIBUTES: usize = 4;
 
-type NodeId = <HtmlTreeSink as TreeSink>::Handle;
+/// A tree that is being built, as far as its limits ask.
+pub(super) trait Growing: TreeSink {
+    /// How many nodes were ever made.
+    fn nodes(&self) -> usize;
+
+    /// How many attributes elements were made with: so many those before the `new` newest nodes.
+    fn attributes(&self, new: usize, before: usize) -> usize;
+
+    /// Whether one of the newest nodes lies deeper than `max`, every [`NODES`]th looked at.
+    fn is_new_deeper(&self, new: usize, max: usize) -> bool;
+
+    /// Whether any element lies deeper than `max`: misplaced tags can move old nodes deeper after they were looked at.
+    fn is_deeper(&self, max: usize) -> bool;
+}
 
 /// A tree builder that stops where a limit is passed.
-pub(super) struct Guard<'a, 'b> {
-    builder: TreeBuilder<NodeId, HtmlTreeSink>,
+pub(super) struct Guard<'a, 'b, S: TreeSink> {
+    builder: TreeBuilder<S::Handle, S>,
     limits: &'a Limits<'b>,
     tokens: Cell<u32>,
     /// The nodes whose attributes, and those whose depth was looked at.
@@ -38,12 +51,12 @@ pub(super) struct Guard<'a, 'b> {
     over: OnceCell<Failure>,
 }
 
-impl<'a, 'b> Guard<'a, 'b> {
-    pub(super) fn new(limits: &'a Limits<'b>) -> Self {
+impl<'a, 'b, S: Growing> Guard<'a, 'b, S> {
+    pub(super) fn new(sink: S, limits: &'a Limits<'b>) -> Self {
         // No script runs here, so what pages show instead of scripts is read: <noscript> holds elements, not one text.
         let opts = TreeBuilderOpts { scripting_enabled: false, ..Default::default() };
         Self {
-            builder: TreeBuilder::new(HtmlTreeSink::new(Html::new_document()), opts),
+            builder: TreeBuilder::new(sink, opts),
             limits,
             tokens: Cell::new(0),
             known: Cell::new(0),
@@ -60,10 +73,10 @@ impl<'a, 'b> Guard<'a, 'b> {
     }
 
     /// The tree, or which limit it is beyond.
-    pub(super) fn finish(self) -> Result<Html, Failure> {
+    pub(super) fn finish(self) -> Result<S, Failure> {
         self.check()?;
-        let html = self.builder.sink.0.into_inner();
-        if is_deeper(&html, self.limits.max_depth) { Err(too_deep(self.limits)) } else { Ok(html) }
+        let sink = self.builder.sink;
+        if sink.is_deeper(self.limits.max_depth) { Err(too_deep(self.limits)) } else { Ok(sink) }
     }
 
     /// Looks at the attributes of a tag. All that `html` and `body` tags have become those of one element.
@@ -84,19 +97,18 @@ impl<'a, 'b> Guard<'a, 'b> {
             self.tokens.set(0);
             self.limits.check_time("parsing it")?;
         }
-        let html = self.builder.sink.0.borrow();
-        let nodes = html.tree.nodes().len();
+        let sink = &self.builder.sink;
+        let nodes = sink.nodes();
         let new = nodes - self.known.replace(nodes);
         if new > 0 {
-            let elements = html.tree.nodes().rev().take(new).filter_map(|node| node.value().as_element());
-            let attributes = self.attributes.get() + elements.map(|element| element.attrs.len()).sum::<usize>();
+            let attributes = sink.attributes(new, self.attributes.get());
             self.attributes.set(attributes);
             self.limits.check_nodes(nodes + attributes / ATTRIBUTES)?;
         }
         let unplumbed = nodes - self.plumbed.get();
         if unplumbed >= NODES {
             self.plumbed.set(nodes);
-            if is_new_deeper(&html, unplumbed, self.limits.max_depth) {
+            if sink.is_new_deeper(unplumbed, self.limits.max_depth) {
                 return Err(too_deep(self.limits));
             }
         }
@@ -104,11 +116,11 @@ impl<'a, 'b> Guard<'a, 'b> {
     }
 }
 
-impl TokenSink for Guard<'_, '_> {
-    type Handle = NodeId;
+impl<S: Growing> TokenSink for &Guard<'_, '_, S> {
+    type Handle = S::Handle;
 
     #[inline]
-    fn process_token(&self, token: Token, line: u64) -> TokenSinkResult<NodeId> {
+    fn process_token(&self, token: Token, line: u64) -> TokenSinkResult<S::Handle> {
         if self.over.get().is_some() {
             return TokenSinkResult::Continue;
         }
@@ -133,15 +145,29 @@ fn too_deep(limits: &Limits<'_>) -> Failure {
     too_large(format!("the page nests elements deeper than {}, which is where browsers stop nesting too", limits.max_depth))
 }
 
-/// Whether one of the newest nodes lies deeper than `max`, every 16th looked at.
-fn is_new_deeper(html: &Html, new: usize, max: usize) -> bool {
-    html.tree.nodes().rev().take(new).step_by(NODES).any(|node| {
-        let deepest = max + usize::from(!node.value().is_element()); // text may stand in the deepest element
-        node.ancestors().take(deepest + 1).count() > deepest
-    })
+impl Growing for HtmlTreeSink {
+    fn nodes(&self) -> usize {
+        self.0.borrow().tree.nodes().len()
+    }
+
+    fn attributes(&self, new: usize, before: usize) -> usize {
+        let html = self.0.borrow();
+        let elements = html.tree.nodes().rev().take(new).filter_map(|node| node.value().as_element());
+        before + elements.map(|element| element.attrs.len()).sum::<usize>()
+    }
+
+    fn is_new_deeper(&self, new: usize, max: usize) -> bool {
+        self.0.borrow().tree.nodes().rev().take(new).step_by(NODES).any(|node| {
+            let deepest = max + usize::from(!node.value().is_element()); // text may stand in the deepest element
+            node.ancestors().take(deepest + 1).count() > deepest
+        })
+    }
+
+    fn is_deeper(&self, max: usize) -> bool {
+        is_deeper(&self.0.borrow(), max)
+    }
 }
 
-/// Whether any element lies deeper than `max`: misplaced tags can move old nodes deeper after they were looked at.
 fn is_deeper(html: &Html, max: usize) -> bool {
     let mut node = html.tree.root();
     let mut depth = 0;

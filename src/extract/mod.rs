@@ -4,8 +4,9 @@
 //! the page holds (see [`Settings`]); a page that costs more is a failure, never a page read in part.
 //!
 //! The quickest way that gives the right values is taken: nothing asked for, nothing parsed; else tag by tag, without a tree, and no
-//! further than to the last value (`stream`); else the tree of the whole page ([`Document`]). What the values are is defined by the
-//! tree. A page is refused only for what had to be read of it.
+//! further than to the last value (`stream`); else the tree of the whole page ([`Document`]), which is our own (`tree`) unless that
+//! of `scraper` is asked for. What the values are is defined by the tree, and the two are one. A page is refused only for what had
+//! to be read of it.
 
 mod charset;
 mod css;
@@ -17,6 +18,7 @@ mod parse;
 mod selector;
 mod step;
 mod stream;
+mod tree;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -80,7 +82,7 @@ pub enum Parser {
     /// No further than to the last value, and without a tree, where that cannot change the values.
     #[default]
     Auto,
-    /// All of it, into a tree.
+    /// All of it, into the tree of `scraper`, which others use: what the others are compared with.
     Dom,
 }
 
@@ -191,7 +193,7 @@ impl Extractor {
             if let Some(values) = plan.map_or(Ok(None), |plan| stream::read(&text, &page.url, plan, &limits))? {
                 return Ok(fields.iter().map(|field| field.name().clone()).zip(values).collect());
             }
-            let document = Document::new(&text, &page.url, limits)?;
+            let document = Document::new(&text, &page.url, self.settings.parser, limits)?;
             drop(text);
             fields.iter().map(|field| Ok((field.name().clone(), field.read(&document)?))).collect()
         };

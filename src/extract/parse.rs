@@ -10,9 +10,9 @@
 use html5ever::TokenizerResult;
 use html5ever::buffer_queue::BufferQueue;
 use html5ever::tokenizer::{Tokenizer, TokenizerOpts};
-use scraper::Html;
+use scraper::{Html, HtmlTreeSink};
 
-use super::guard::Guard;
+use super::guard::{Growing, Guard};
 use super::limits::Limits;
 use crate::model::Failure;
 
@@ -21,18 +21,39 @@ const SLICE: usize = 4096;
 
 /// Parses a page, or says which limit it is beyond: never a page in part.
 pub(super) fn parse(text: &str, limits: &Limits<'_>) -> Result<Html, Failure> {
-    let tokenizer = Tokenizer::new(Guard::new(limits), TokenizerOpts::default());
+    let guard = Guard::new(HtmlTreeSink::new(Html::new_document()), limits);
+    feed(&guard, text, TokenizerOpts::default(), limits)?;
+    Ok(guard.finish()?.0.into_inner())
+}
+
+/// Gives the tokens of a text, the last of a page, to the builder.
+pub(super) fn feed<S: Growing>(
+    guard: &Guard<'_, '_, S>,
+    text: &str,
+    opts: TokenizerOpts,
+    limits: &Limits<'_>,
+) -> Result<(), Failure> {
+    let tokenizer = Tokenizer::new(guard, opts);
     let input = BufferQueue::default();
     let mut rest = text;
     while !rest.is_empty() {
         let (slice, after) = rest.split_at(rest.floor_char_boundary(SLICE));
         rest = after;
-        input.push_back(slice.into());
-        // It stops at scripts and at what it takes for news about the encoding.
-        while !matches!(tokenizer.feed(&input), TokenizerResult::Done) {}
-        tokenizer.sink.check()?;
+        push(&tokenizer, &input, slice);
+        guard.check()?;
         limits.check_time("parsing it")?;
     }
     tokenizer.end();
-    tokenizer.sink.finish()
+    Ok(())
+}
+
+/// Gives the tokens of a piece that is short and whole.
+pub(super) fn feed_piece<S: Growing>(guard: &Guard<'_, '_, S>, piece: &str) {
+    push(&Tokenizer::new(guard, TokenizerOpts::default()), &BufferQueue::default(), piece);
+}
+
+fn push<S: Growing>(tokenizer: &Tokenizer<&Guard<'_, '_, S>>, input: &BufferQueue, slice: &str) {
+    input.push_back(slice.into());
+    // It stops at scripts and at what it takes for news about the encoding.
+    while !matches!(tokenizer.feed(input), TokenizerResult::Done) {}
 }

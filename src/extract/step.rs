@@ -2,16 +2,19 @@
 //! each of its elements (`:has(b ~ i)`). Matching has no way to be stopped, so it is unwound when the time is over.
 
 use std::cell::Cell;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use html5ever::Namespace;
+use html5ever::serialize::{Serialize, Serializer, TraversalScope};
 use scraper::selector::{CssLocalName, CssString, NonTSPseudoClass, PseudoElement, Simple};
-use scraper::{CaseSensitivity, Element, ElementRef};
+use scraper::{CaseSensitivity, Element, ElementRef, Node};
 use selectors::OpaqueElement;
 use selectors::attr::{AttrSelectorOperation, NamespaceConstraint};
 use selectors::bloom::BloomFilter;
 use selectors::matching::{ElementSelectorFlags, MatchingContext};
 
+use super::css::{Source, Words, is_named};
 use super::limits::Limits;
 use crate::model::Failure;
 
@@ -189,6 +192,31 @@ impl Element for Step<'_, '_> {
 
     fn add_element_unique_hashes(&self, filter: &mut BloomFilter) -> bool {
         self.element.add_element_unique_hashes(filter)
+    }
+}
+
+impl Source for Step<'_, '_> {
+    fn attribute(&self, name: &str) -> Option<&str> {
+        self.element.value().attrs.iter().find(|(own, _)| is_named(own, name)).map(|(_, value)| &**value)
+    }
+
+    fn text(&self) -> String {
+        let mut words = Words::default();
+        for node in self.element.descendants() {
+            self.steps.step();
+            let Node::Text(text) = node.value() else { continue };
+            let parent = node.parent().filter(|parent| *parent != *self.element).and_then(ElementRef::wrap);
+            if !parent.is_some_and(|parent| matches!(parent.value().name(), "script" | "style")) {
+                words.push(text);
+            }
+        }
+        words.line
+    }
+}
+
+impl Serialize for Step<'_, '_> {
+    fn serialize<S: Serializer>(&self, to: &mut S, scope: TraversalScope) -> io::Result<()> {
+        self.element.serialize(to, scope)
     }
 }
 

@@ -107,7 +107,7 @@ impl<'a, 'l, 't> Harvest<'a, 'l, 't> {
             }
             let view = View { text: self.text, stack, attributes, scratch: &self.scratch, steps: self.steps };
             if close.any(|filter| filter.whole)
-                || is_match(&field.compiled.selectors, &Seen { view: &view, depth }, &mut self.caches)
+                || is_match(field.compiled.selectors.slice(), &Seen { view: &view, depth }, &mut self.caches)
             {
                 self.take(at, depth, attributes);
             }

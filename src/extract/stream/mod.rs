@@ -19,13 +19,13 @@
 
 mod body;
 mod element;
-mod entity;
+pub(super) mod entity;
 mod foreign;
 mod harvest;
 mod modes;
-mod name;
+pub(super) mod name;
 mod plan;
-mod scan;
+pub(super) mod scan;
 mod table;
 mod tree;
 
@@ -46,7 +46,7 @@ use crate::model::Failure;
 const PART: u32 = 8;
 
 /// Why a page is left to the DOM.
-type Hazard = &'static str;
+pub(super) type Hazard = &'static str;
 
 /// The values of a plan's fields in a page; `None` if only its tree can say them.
 pub(super) fn read(text: &str, url: &Url, plan: &Plan, limits: &Limits<'_>) -> Result<Option<Vec<Value>>, Failure> {

@@ -4,7 +4,7 @@
 /// A name in lower case: its bytes, the last one lowest. What is longer than 15 bytes has its first 15 and a mark, and is told
 /// apart by its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Name(u128);
+pub(in crate::extract) struct Name(u128);
 
 /// How many bytes fit.
 const SHORT: usize = 15;
@@ -14,7 +14,7 @@ const LONG: u128 = 0xff << 120;
 
 impl Name {
     /// The number of a name; ASCII letters in any case.
-    pub(super) const fn new(name: &[u8]) -> Self {
+    pub(in crate::extract) const fn new(name: &[u8]) -> Self {
         let mut number = if name.len() > SHORT { LONG >> 8 } else { 0 };
         let mut at = 0;
         while at < name.len() && at < SHORT {
@@ -25,7 +25,7 @@ impl Name {
     }
 
     /// Whether the number stands for more than one name.
-    pub(super) fn is_long(self) -> bool {
+    pub(in crate::extract) fn is_long(self) -> bool {
         self.0 & LONG == LONG
     }
 }
@@ -159,7 +159,7 @@ static PLACES: [(Name, Kind); SLOTS] = {
 };
 
 #[expect(clippy::cast_possible_truncation, reason = "it mixes the bits")]
-const fn place(name: Name) -> usize {
+pub(in crate::extract) const fn place(name: Name) -> usize {
     let bits = (name.0 as u64) ^ ((name.0 >> 64) as u64);
     (bits.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 55) as usize
 }

@@ -8,27 +8,27 @@ use super::name::Name;
 
 /// An attribute, as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Attribute<'t> {
-    pub(super) name: &'t str,
-    pub(super) value: &'t str,
+pub(in crate::extract) struct Attribute<'t> {
+    pub(in crate::extract) name: &'t str,
+    pub(in crate::extract) value: &'t str,
     /// What it stands in; `None` for nothing.
-    pub(super) quote: Option<u8>,
+    pub(in crate::extract) quote: Option<u8>,
 }
 
 /// A tag, but for its attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tag {
-    pub(super) name: Name,
+pub(in crate::extract) struct Tag {
+    pub(in crate::extract) name: Name,
     /// Where the name begins, and where it ends.
-    pub(super) at: (u32, u32),
-    pub(super) self_closing: bool,
+    pub(in crate::extract) at: (u32, u32),
+    pub(in crate::extract) self_closing: bool,
 }
 
 /// A place in a text.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Scan<'t> {
-    pub(super) text: &'t str,
-    pub(super) at: usize,
+pub(in crate::extract) struct Scan<'t> {
+    pub(in crate::extract) text: &'t str,
+    pub(in crate::extract) at: usize,
 }
 
 impl<'t> Scan<'t> {
@@ -37,7 +37,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Reads a tag whose name begins here, to after its `>`. Its attributes become the only ones of `attributes`.
-    pub(super) fn tag(&mut self, attributes: &mut Vec<Attribute<'t>>) -> Result<Tag, Hazard> {
+    pub(in crate::extract) fn tag(&mut self, attributes: &mut Vec<Attribute<'t>>) -> Result<Tag, Hazard> {
         let start = self.at;
         let rest = &self.text.as_bytes()[start..];
         let length = rest.iter().position(|byte| is_space(*byte) || matches!(byte, b'/' | b'>')).ok_or("an unfinished tag")?;
@@ -120,7 +120,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Goes on after a comment, a doctype or the like whose `<` was at `self.at`.
-    pub(super) fn declaration(&mut self) -> Result<Declaration, Hazard> {
+    pub(in crate::extract) fn declaration(&mut self) -> Result<Declaration, Hazard> {
         let rest = &self.text.as_bytes()[self.at..];
         if let Some(comment) = rest.strip_prefix(b"<!--") {
             if comment.starts_with(b">") || comment.starts_with(b"->") {
@@ -143,7 +143,7 @@ impl<'t> Scan<'t> {
     }
 
     /// Goes to the `</` of the end tag that ends a raw text. Case does not matter.
-    pub(super) fn raw_end(&mut self, name: &[u8]) -> Result<(), Hazard> {
+    pub(in crate::extract) fn raw_end(&mut self, name: &[u8]) -> Result<(), Hazard> {
         let bytes = self.text.as_bytes();
         loop {
             let skipped = memmem::find(&bytes[self.at..], b"</").ok_or("an unfinished text")?;
@@ -162,7 +162,7 @@ impl<'t> Scan<'t> {
 
 /// What begins with `<!` or `<?`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Declaration {
+pub(in crate::extract) enum Declaration {
     Comment,
     Doctype,
 }

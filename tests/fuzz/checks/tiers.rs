@@ -1,9 +1,11 @@
-//! Any page, read as is quickest and as a whole tree: the values are the same, and so is a refusal, unless what is refused was not read.
+//! Any page, read as is quickest, into our own tree, and into `scraper`'s: the values are the same, and so is a refusal, unless what is
+//! refused was not read.
 
 use std::sync::LazyLock;
 
 use scrape::extract::{Extractor, Parser, Settings};
 use scrape::{ErrorKind, Page};
+use serde_json::Value;
 
 /// By the first byte. Those of single values may stop early.
 const FIELDS: [&[&str]; 8] = [
@@ -17,8 +19,8 @@ const FIELDS: [&[&str]; 8] = [
     &["p=p", "c=.a", "td=td", "a=a::attr(href)"],
 ];
 
-/// The reader of each, and that of the tree.
-static READERS: LazyLock<Vec<[Extractor; 2]>> = LazyLock::new(|| FIELDS.iter().map(|fields| readers(fields)).collect());
+/// The readers of each.
+static READERS: LazyLock<Vec<[Extractor; 3]>> = LazyLock::new(|| FIELDS.iter().map(|fields| readers(fields)).collect());
 
 /// What pages are made of, by the byte that stands for it.
 const PIECES: &str = "<!doctype html>|<html>|<html lang=x>|<head>|</head>|<body>|<body class=a>|</body>|</html>|<title>|</title>|\
@@ -40,20 +42,29 @@ pub(crate) fn check(data: &[u8]) {
     compare(&READERS[usize::from(*fields) % FIELDS.len()], &body);
 }
 
-/// Two readers of the same fields: the quickest, and that of the tree.
-pub(crate) fn readers<S: AsRef<str>>(fields: &[S]) -> [Extractor; 2] {
-    [Parser::Auto, Parser::Dom].map(|parser| {
-        let fields = fields.iter().map(|field| field.as_ref().parse().expect("a field")).collect();
+/// Three readers of the same fields: the quickest, that of our own tree, and that of `scraper`'s.
+pub(crate) fn readers<S: AsRef<str>>(fields: &[S]) -> [Extractor; 3] {
+    // No element is the sibling that it asks for, and only a tree can say that.
+    let sibling = "sibling=nosuch + nosuch";
+    [(Parser::Auto, None), (Parser::Auto, Some(sibling)), (Parser::Dom, None)].map(|(parser, more)| {
+        let fields = fields.iter().map(AsRef::as_ref).chain(more);
+        let fields = fields.map(|field| field.parse().expect("a field")).collect();
         Extractor::new(Settings { fields, parser, ..Settings::default() }).expect("the names differ")
     })
 }
 
-/// Both read the same in a page.
-pub(crate) fn compare([auto, dom]: &[Extractor; 2], body: &[u8]) {
+/// All read the same in a page.
+pub(crate) fn compare([auto, own, scraper]: &[Extractor; 3], body: &[u8]) {
     let url = "http://a.example/dir/page?q".parse().expect("a URL");
     let content_type = Some("text/html; charset=utf-8".to_owned());
     let page = Page { url, status: 200, content_type, body: body.to_vec().into(), codings: Vec::new(), asked: None };
-    match (auto.read(&page), dom.read(&page)) {
+    let whole = scraper.read(&page);
+    let own = own.read(&page).map(|(mut data, charset)| {
+        assert_eq!(data.0.pop(), Some(("sibling".into(), Value::Null)));
+        (data, charset)
+    });
+    assert_eq!(own, whole, "of {:?}", String::from_utf8_lossy(body));
+    match (auto.read(&page), whole) {
         (Ok(_), Err(failure)) => assert_eq!(failure.kind, ErrorKind::TooLarge, "{failure}"),
         (quick, whole) => assert_eq!(quick, whole, "of {:?}", String::from_utf8_lossy(body)),
     }

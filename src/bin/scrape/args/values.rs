@@ -39,7 +39,7 @@ pub(super) const LIMITS: Choices<LimitBy> = &[
 /// The ways to read a page.
 pub(super) const PARSERS: Choices<Parser> = &[
     ("auto", Parser::Auto, "No further than to the last value, and without a tree, where that changes nothing"),
-    ("dom", Parser::Dom, "All of it, into a tree"),
+    ("dom", Parser::Dom, "All of it, into a tree that is built another way, to compare with"),
 ];
 
 pub(super) const ROBOTS: Choices<robots::Mode> = &[
