@@ -222,11 +222,7 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
                     return Err(Cut::Broken);
                 }
             }
-            target = self.intake.next(), if has_room => {
-                if let Some(target) = target {
-                    self.take(target);
-                }
-            }
+            () = self.intake.arrives(), if has_room => {} // it is taken in next
             () = until(wake) => {}
         }
         Ok(())
