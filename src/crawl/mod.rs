@@ -13,6 +13,7 @@ mod news;
 mod outbox;
 mod parking;
 mod patience;
+mod readers;
 mod settings;
 mod start;
 mod stop;
@@ -36,6 +37,7 @@ pub use self::outbox::ORDERED_WINDOW;
 use self::outbox::Outbox;
 use self::parking::Parking;
 pub(crate) use self::patience::Patience;
+use self::readers::Readers;
 pub use self::settings::{Broken, Crawled, Line, Settings};
 pub use self::stop::{Halt, Stop, Stopper, stop};
 use self::watch::{Roster, Watch};
@@ -73,7 +75,7 @@ pub async fn crawl<F: Fetch>(
         told: now,
         permits: Arc::new(Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
         workers: JoinSet::new(),
-        shop: Arc::new(Shop { fetch, extract, bodies, max_body, readers: Semaphore::new(readers) }),
+        shop: Arc::new(Shop { fetch, extract, bodies, max_body, readers: Readers::new(readers) }),
         outbox: Outbox::new(settings.ordered),
         deadline: settings.deadline.and_then(|deadline| now.checked_add(deadline)),
         draining: None,
