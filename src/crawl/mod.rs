@@ -193,7 +193,10 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
     /// Waits for whatever comes first, and notes what for where somebody might have gone.
     async fn wait(&mut self, wake: Option<Instant>, gone: Pin<&mut impl Future<Output = ()>>) -> Result<(), Cut> {
         let (now, began) = (self.now(), Instant::now());
-        let why = wake.and_then(|_| self.frontier.first_wait(now));
+        if wake.is_some_and(|wake| wake <= began) {
+            tokio::task::yield_now().await; // what was started has its turn before more is
+        }
+        let why = wake.filter(|wake| *wake > began).and_then(|_| self.frontier.first_wait(now));
         let outcome = self.event(wake, gone).await;
         if let Some(why) = why {
             *self.did.waits.entry(why.name()).or_default() += began.elapsed();

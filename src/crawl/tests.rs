@@ -1,6 +1,7 @@
 //! The loop against a web that is a function, under tokio's paused clock.
 
 mod ends;
+mod starts;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,12 +30,14 @@ impl<A: Fn(&Ticket) -> Answer + Send + Sync + 'static> Fetch for Web<A> {
         let (time, answer) = (self.answer)(ticket);
         tokio::time::sleep_until(Instant::now() + time).await;
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
-        let body = b"<title>t</title>"[..].into();
-        answer.map(|()| {
-            let page = Page { url: ticket.url.clone(), status: 200, content_type: None, body, codings: vec![], asked: None };
-            Reply::Page(page, Held::default())
-        })
+        answer.map(|()| reply(ticket))
     }
+}
+
+fn reply(ticket: &Ticket) -> Reply {
+    let body = b"<title>t</title>"[..].into();
+    let page = Page { url: ticket.url.clone(), status: 200, content_type: None, body, codings: vec![], asked: None };
+    Reply::Page(page, Held::default())
 }
 
 /// A crawl in the making, its ends in our hands.
@@ -52,13 +55,17 @@ fn settings(concurrency: usize) -> Settings {
     Settings { concurrency, frontier: frontier::Settings { retry, ..Default::default() }, ..Settings::default() }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test joins it")]
 fn bench(settings: Settings, answer: impl Fn(&Ticket) -> Answer + Send + Sync + 'static) -> Bench {
+    let peak = Arc::new(AtomicUsize::new(0));
+    let fetch = Web { answer, in_flight: Arc::default(), peak: Arc::clone(&peak) };
+    bench_with(settings, fetch, peak)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test joins it")]
+fn bench_with(settings: Settings, fetch: impl Fetch, peak: Arc<AtomicUsize>) -> Bench {
     let (list, targets) = mpsc::channel(settings.concurrency * 2);
     let (sender, records) = mpsc::channel(settings.concurrency * 2);
     let (stopper, stop) = stop();
-    let peak = Arc::new(AtomicUsize::new(0));
-    let fetch = Web { answer, in_flight: Arc::default(), peak: Arc::clone(&peak) };
     let fields = extract::Settings { fields: vec!["title=title".parse().unwrap()], ..extract::Settings::default() };
     let extract = Arc::new(Extractor::new(fields).unwrap());
     let line = Line {
