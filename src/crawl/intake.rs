@@ -1,6 +1,7 @@
 //! The near end of the targets' channel: when to take targets in, and what has been taken.
 
 use std::time::Duration;
+use std::vec;
 
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -19,7 +20,9 @@ const EXPECTED: Duration = Duration::from_millis(400);
 /// Targets on their way in.
 #[derive(Debug)]
 pub(super) struct Intake {
-    targets: Receiver<Read>,
+    targets: Receiver<Vec<Read>>,
+    /// What is left of the batch that came last: it is not taken in yet.
+    batch: vec::IntoIter<Read>,
     /// Filled up again when no more targets than this are held: a few at a time would wake the source for each.
     refill: usize,
     filling: bool,
@@ -38,10 +41,11 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(targets: Receiver<Read>, window: usize, now: Instant) -> Self {
+    pub(super) fn new(targets: Receiver<Vec<Read>>, window: usize, now: Instant) -> Self {
         let gathering = Some(now + GATHER);
         Self {
             targets,
+            batch: Vec::new().into_iter(),
             refill: window / 4 * 3,
             filling: true,
             came_at: now,
@@ -75,12 +79,13 @@ impl Intake {
     /// What the source has at hand, if anything.
     pub(super) fn try_next(&mut self) -> Option<Target> {
         loop {
-            match self.targets.try_recv() {
-                Ok(read) => {
-                    if let Some(target) = self.count(read) {
-                        return Some(target);
-                    }
+            while let Some(read) = self.batch.next() {
+                if let Some(target) = self.count(read) {
+                    return Some(target);
                 }
+            }
+            match self.targets.try_recv() {
+                Ok(batch) => self.batch = batch.into_iter(),
                 Err(TryRecvError::Empty) => return None,
                 Err(TryRecvError::Disconnected) => {
                     self.end();
@@ -90,13 +95,14 @@ impl Intake {
         }
     }
 
-    /// Waits for the source. `None`: a target that is skipped, or the end of the list.
-    pub(super) async fn next(&mut self) -> Option<Target> {
-        let Some(read) = self.targets.recv().await else {
-            self.end();
-            return None;
-        };
-        self.count(read)
+    /// Waits until the source has something at hand, or until its list ends.
+    pub(super) async fn arrives(&mut self) {
+        if self.batch.len() == 0 {
+            match self.targets.recv().await {
+                Some(batch) => self.batch = batch.into_iter(),
+                None => self.end(),
+            }
+        }
     }
 
     fn count(&mut self, read: Read) -> Option<Target> {

@@ -6,8 +6,7 @@ use crate::model::{Done, Failure, Outcome, Record, Ticket, redact, shown};
 
 /// A request is sent.
 pub(super) fn request(ticket: &Ticket) {
-    let url = redact(ticket.url.as_str());
-    tracing::debug!(%url, method = %ticket.method, attempt = ticket.attempts, hop = ticket.hops.len(), "request");
+    tracing::debug!(url = %redact(ticket.url.as_str()), method = %ticket.method, attempt = ticket.attempts, hop = ticket.hops.len(), "request");
 }
 
 /// A target is not fetched.
@@ -24,24 +23,24 @@ pub(super) struct Failed {
 
 /// An answer, or a failure that is handed back to be logged with [`Failed::log`].
 pub(super) fn done(done: &Done) -> Option<Failed> {
-    let url = redact(done.ticket.url.as_str());
+    let url = || redact(done.ticket.url.as_str()); // asked for where it is logged
     let elapsed = done.elapsed;
     match &done.outcome {
         Outcome::Row(row) => {
             let charset = row.charset.map(|charset| display(charset.name));
             let by = row.charset.map(|charset| display(charset.by));
-            tracing::info!(%url, status = row.status, bytes = row.bytes, charset, by, ?elapsed, "page");
+            tracing::info!(url = %url(), status = row.status, bytes = row.bytes, charset, by, ?elapsed, "page");
         }
-        Outcome::Robots(body) => tracing::debug!(%url, bytes = body.len(), ?elapsed, "robots.txt"),
-        Outcome::Address(address) => tracing::debug!(%url, %address, ?elapsed, "resolved"),
+        Outcome::Robots(body) => tracing::debug!(url = %url(), bytes = body.len(), ?elapsed, "robots.txt"),
+        Outcome::Address(address) => tracing::debug!(url = %url(), %address, ?elapsed, "resolved"),
         Outcome::Redirect { status, to, .. } if done.ticket.url.scheme() == "https" && to.scheme() == "http" => {
-            tracing::info!(%url, status, to = %shown(to.as_str()), "redirect from https to http, which anybody on the way can read");
+            tracing::info!(url = %url(), status, to = %shown(to.as_str()), "redirect from https to http, which anybody on the way can read");
         }
-        Outcome::Redirect { status, to, .. } => tracing::debug!(%url, status, to = %shown(to.as_str()), "redirect"),
-        Outcome::Stale(_) => tracing::debug!(%url, "the kept-alive connection was closed; asking again on a new one"),
-        Outcome::Starved(failure) => tracing::debug!(%url, reason = failure.message, "waiting for room"),
+        Outcome::Redirect { status, to, .. } => tracing::debug!(url = %url(), status, to = %shown(to.as_str()), "redirect"),
+        Outcome::Stale(_) => tracing::debug!(url = %url(), "the kept-alive connection was closed; asking again on a new one"),
+        Outcome::Starved(failure) => tracing::debug!(url = %url(), reason = failure.message, "waiting for room"),
         Outcome::Failed(failure) => {
-            return Some(Failed { url: url.into_owned(), attempt: done.ticket.attempts, failure: failure.clone() });
+            return Some(Failed { url: url().into_owned(), attempt: done.ticket.attempts, failure: failure.clone() });
         }
     }
     None

@@ -13,6 +13,7 @@ mod news;
 mod outbox;
 mod parking;
 mod patience;
+mod readers;
 mod settings;
 mod start;
 mod stop;
@@ -36,6 +37,7 @@ pub use self::outbox::ORDERED_WINDOW;
 use self::outbox::Outbox;
 use self::parking::Parking;
 pub(crate) use self::patience::Patience;
+use self::readers::Readers;
 pub use self::settings::{Broken, Crawled, Line, Settings};
 pub use self::stop::{Halt, Stop, Stopper, stop};
 use self::watch::{Roster, Watch};
@@ -73,7 +75,7 @@ pub async fn crawl<F: Fetch>(
         told: now,
         permits: Arc::new(Semaphore::new(settings.concurrency.clamp(1, Semaphore::MAX_PERMITS))),
         workers: JoinSet::new(),
-        shop: Arc::new(Shop { fetch, extract, bodies, max_body, readers: Semaphore::new(readers) }),
+        shop: Arc::new(Shop { fetch, extract, bodies, max_body, readers: Readers::new(readers) }),
         outbox: Outbox::new(settings.ordered),
         deadline: settings.deadline.and_then(|deadline| now.checked_add(deadline)),
         draining: None,
@@ -191,7 +193,10 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
     /// Waits for whatever comes first, and notes what for where somebody might have gone.
     async fn wait(&mut self, wake: Option<Instant>, gone: Pin<&mut impl Future<Output = ()>>) -> Result<(), Cut> {
         let (now, began) = (self.now(), Instant::now());
-        let why = wake.and_then(|_| self.frontier.first_wait(now));
+        if wake.is_some_and(|wake| wake <= began) {
+            tokio::task::yield_now().await; // what was started has its turn before more is
+        }
+        let why = wake.filter(|wake| *wake > began).and_then(|_| self.frontier.first_wait(now));
         let outcome = self.event(wake, gone).await;
         if let Some(why) = why {
             *self.did.waits.entry(why.name()).or_default() += began.elapsed();
@@ -222,11 +227,7 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
                     return Err(Cut::Broken);
                 }
             }
-            target = self.intake.next(), if has_room => {
-                if let Some(target) = target {
-                    self.take(target);
-                }
-            }
+            () = self.intake.arrives(), if has_room => {} // it is taken in next
             () = until(wake) => {}
         }
         Ok(())

@@ -57,8 +57,8 @@ impl Default for Settings {
 /// What a crawl needs from outside.
 #[derive(Debug)]
 pub struct Line<F> {
-    /// Where targets come from.
-    pub targets: Receiver<Read>,
+    /// Where targets come from: as many at a time as the source has at hand, so that it is not woken for each.
+    pub targets: Receiver<Vec<Read>>,
     /// How many there are to fetch, as soon as that is known.
     pub total: Arc<OnceLock<u64>>,
     /// Where records go.

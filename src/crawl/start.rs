@@ -15,6 +15,10 @@ use crate::model::{News, Purpose, Ticket};
 /// So many targets are refused at a time.
 const MOST_REFUSED: u32 = 256;
 
+/// So many requests start at a time. Were it all that may go, each step of the first one (its connection, its bytes) would wait for the
+/// same step of all others.
+const MOST_STARTED: u32 = 32;
+
 impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
     /// The same at the moment of a start: a promised instant that has just passed is now.
     fn start_time(&mut self) -> Instant {
@@ -30,10 +34,10 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         if let Some(until) = self.intake.gathering(now) {
             return Some(until);
         }
-        let mut refused = 0;
+        let (mut started, mut refused) = (0, 0);
         while let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             // Records must get out, and a stop be heard, however many targets are refused one after the other.
-            if refused >= MOST_REFUSED {
+            if refused >= MOST_REFUSED || started >= MOST_STARTED {
                 return Some(now);
             }
             self.unpark();
@@ -41,7 +45,10 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
             let mut gate = self.ledger.as_mut().map(|ledger| move |start: &Start| may_start(ledger, start, burst));
             let gate = gate.as_mut().map(|gate| -> &mut Gate<'_> { gate });
             match self.frontier.next_past(gate, now.into_std()) {
-                Next::Go(ticket) => self.spawn(*ticket, permit),
+                Next::Go(ticket) => {
+                    started += 1;
+                    self.spawn(*ticket, permit);
+                }
                 Next::Refused(mut record) => {
                     refused += 1;
                     self.complete(&mut record);

@@ -1,6 +1,7 @@
 //! The loop against a web that is a function, under tokio's paused clock.
 
 mod ends;
+mod starts;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,17 +30,19 @@ impl<A: Fn(&Ticket) -> Answer + Send + Sync + 'static> Fetch for Web<A> {
         let (time, answer) = (self.answer)(ticket);
         tokio::time::sleep_until(Instant::now() + time).await;
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
-        let body = b"<title>t</title>"[..].into();
-        answer.map(|()| {
-            let page = Page { url: ticket.url.clone(), status: 200, content_type: None, body, codings: vec![], asked: None };
-            Reply::Page(page, Held::default())
-        })
+        answer.map(|()| reply(ticket))
     }
+}
+
+fn reply(ticket: &Ticket) -> Reply {
+    let body = b"<title>t</title>"[..].into();
+    let page = Page { url: ticket.url.clone(), status: 200, content_type: None, body, codings: vec![], asked: None };
+    Reply::Page(page, Held::default())
 }
 
 /// A crawl in the making, its ends in our hands.
 struct Bench {
-    list: mpsc::Sender<Read>,
+    list: mpsc::Sender<Vec<Read>>,
     records: mpsc::Receiver<Record>,
     stopper: Stopper,
     peak: Arc<AtomicUsize>,
@@ -52,13 +55,17 @@ fn settings(concurrency: usize) -> Settings {
     Settings { concurrency, frontier: frontier::Settings { retry, ..Default::default() }, ..Settings::default() }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the test joins it")]
 fn bench(settings: Settings, answer: impl Fn(&Ticket) -> Answer + Send + Sync + 'static) -> Bench {
+    let peak = Arc::new(AtomicUsize::new(0));
+    let fetch = Web { answer, in_flight: Arc::default(), peak: Arc::clone(&peak) };
+    bench_with(settings, fetch, peak)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test joins it")]
+fn bench_with(settings: Settings, fetch: impl Fetch, peak: Arc<AtomicUsize>) -> Bench {
     let (list, targets) = mpsc::channel(settings.concurrency * 2);
     let (sender, records) = mpsc::channel(settings.concurrency * 2);
     let (stopper, stop) = stop();
-    let peak = Arc::new(AtomicUsize::new(0));
-    let fetch = Web { answer, in_flight: Arc::default(), peak: Arc::clone(&peak) };
     let fields = extract::Settings { fields: vec!["title=title".parse().unwrap()], ..extract::Settings::default() };
     let extract = Arc::new(Extractor::new(fields).unwrap());
     let line = Line {
@@ -85,7 +92,7 @@ async fn all(bench: Bench, urls: Vec<String>) -> (Vec<Record>, Crawled, Arc<Atom
     let Bench { list, mut records, crawl, peak, stopper, .. } = bench;
     let feed = async {
         for (index, url) in (1..).zip(urls) {
-            if list.send(target(index, &url)).await.is_err() {
+            if list.send(vec![target(index, &url)]).await.is_err() {
                 break;
             }
         }
@@ -142,7 +149,7 @@ async fn an_ordered_crawl_works_ahead_no_further_than_its_bound() {
     let Bench { list, mut records, crawl, .. } = bench;
     let feed = async {
         for (index, url) in (1..).zip(urls(ORDERED_WINDOW * 2)) {
-            list.send(target(index, &url)).await.unwrap();
+            list.send(vec![target(index, &url)]).await.unwrap();
         }
         drop(list);
     };
@@ -175,7 +182,7 @@ async fn records_come_while_the_list_is_still_open() {
     let mut bench = bench(settings(3), |_| after(10));
     for index in 1..=5 {
         let read = Read { more: false, ..target(index, "http://a.example/") };
-        bench.list.send(read).await.unwrap();
+        bench.list.send(vec![read]).await.unwrap();
         assert_eq!(bench.records.recv().await.unwrap().index, index);
     }
 }
@@ -184,7 +191,7 @@ async fn records_come_while_the_list_is_still_open() {
 async fn a_stop_lets_what_is_in_flight_finish_and_starts_nothing() {
     let mut bench = bench(settings(2), |_| after(5000));
     for (index, url) in (1..).zip(urls(4)) {
-        bench.list.send(Read { more: false, ..target(index, &url) }).await.unwrap();
+        bench.list.send(vec![Read { more: false, ..target(index, &url) }]).await.unwrap();
     }
     tokio::time::sleep_until(bench.began + Duration::from_secs(1)).await;
     bench.stopper.press();
@@ -203,7 +210,7 @@ async fn the_grace_time_cuts_off_what_takes_too_long() {
     let mut bench =
         bench(Settings { grace: Duration::from_secs(2), ..settings(2) }, |ticket| after(1500 * ticket.target.index.pow(2)));
     for (index, url) in (1..).zip(urls(2)) {
-        bench.list.send(Read { more: false, ..target(index, &url) }).await.unwrap();
+        bench.list.send(vec![Read { more: false, ..target(index, &url) }]).await.unwrap();
     }
     tokio::time::sleep_until(bench.began + Duration::from_millis(100)).await;
     bench.stopper.press();
@@ -215,7 +222,7 @@ async fn the_grace_time_cuts_off_what_takes_too_long() {
 #[tokio::test(start_paused = true)]
 async fn a_second_stop_ends_at_once() {
     let mut bench = bench(settings(2), |_| after(3_600_000));
-    bench.list.send(Read { more: false, ..target(1, "http://a.example/") }).await.unwrap();
+    bench.list.send(vec![Read { more: false, ..target(1, "http://a.example/") }]).await.unwrap();
     tokio::time::sleep_until(bench.began + Duration::from_millis(100)).await;
     bench.stopper.press();
     bench.stopper.press();
@@ -227,7 +234,7 @@ async fn a_second_stop_ends_at_once() {
 async fn a_second_stop_does_not_wait_for_a_sink_that_takes_nothing() {
     let bench = bench(settings(1), |_| after(0));
     for (index, url) in (1..).zip(urls(4)) {
-        bench.list.send(Read { more: false, ..target(index, &url) }).await.unwrap();
+        bench.list.send(vec![Read { more: false, ..target(index, &url) }]).await.unwrap();
     }
     tokio::time::sleep_until(bench.began + Duration::from_secs(1)).await;
     bench.stopper.press();
@@ -239,10 +246,10 @@ async fn a_second_stop_does_not_wait_for_a_sink_that_takes_nothing() {
 #[tokio::test(start_paused = true)]
 async fn when_nobody_takes_records_the_crawl_ends_and_the_source_hears_of_it() {
     let bench = bench(settings(2), |_| after(3_600_000));
-    bench.list.send(Read { more: false, ..target(1, "http://a.example/") }).await.unwrap();
+    bench.list.send(vec![Read { more: false, ..target(1, "http://a.example/") }]).await.unwrap();
     drop(bench.records);
     assert_eq!(bench.crawl.await.unwrap().ended, Ended::OutputClosed);
-    assert!(bench.list.send(target(2, "http://a.example/")).await.is_err());
+    assert!(bench.list.send(vec![target(2, "http://a.example/")]).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -291,7 +298,7 @@ async fn a_list_that_begins_with_one_host_does_not_give_it_all_places() {
     let Bench { list: sender, mut records, .. } = bench;
     let feed = async {
         for (index, url) in (1..).zip(list) {
-            sender.send(target(index, &url)).await.unwrap();
+            sender.send(vec![target(index, &url)]).await.unwrap();
         }
         drop(sender);
     };

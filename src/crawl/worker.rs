@@ -7,17 +7,14 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::readers::Readers;
 use crate::bodies::{self, Bodies};
-use crate::extract::Extractor;
+use crate::extract::{Effort, Extractor};
 use crate::fetch::{self, Cap, Fetch, Held, Reply};
-use crate::model::{Done, ErrorKind, Failure, Flight, Outcome, Page, Phase, Purpose, Row, Saved, Ticket};
+use crate::model::{Charset, Data, Done, ErrorKind, Failure, Flight, Outcome, Page, Phase, Purpose, Row, Saved, Ticket};
 use crate::policy::robots;
-
-/// Pages up to this many bytes as received are read where they arrive: handing them over costs more than they hold up the sockets.
-const INLINE_BYTES: usize = 8 << 10;
 
 /// What all workers share.
 #[derive(Debug)]
@@ -26,8 +23,7 @@ pub(super) struct Shop<F> {
     pub(super) extract: Arc<Extractor>,
     pub(super) bodies: Option<Arc<Bodies>>,
     pub(super) max_body: u64,
-    /// One permit a processor: more pages at a time would only take memory and turns from each other.
-    pub(super) readers: Semaphore,
+    pub(super) readers: Readers,
 }
 
 /// What a worker comes back with: its ticket, or why nothing that is accepted can be saved any more.
@@ -109,25 +105,29 @@ impl<T> Read<T> {
     }
 }
 
-/// Decodes a page, extracts its fields and saves its body: here when it is small and stays in memory, else on a thread of its own, so
-/// that no socket waits for it.
+/// Decodes a page, extracts its fields and saves its body: here where a glance is enough, else on a thread of its own, so that no
+/// socket waits for it.
 async fn digested<F: Fetch>(shop: &Arc<Shop<F>>, page: Page, mut held: Held) -> Result<(Result<Read<Row>, Fault>, Held), Fault> {
-    let is_cheap = page.body.len() <= INLINE_BYTES || shop.extract.is_idle();
-    if is_cheap && page.codings.is_empty() && shop.bodies.is_none() {
-        return Ok((digest(&shop.extract, None, page, shop.max_body, &mut held), held));
+    let mut effort = Effort::Any;
+    if page.codings.is_empty() && shop.bodies.is_none() {
+        match guarded(|| Ok(shop.extract.read_by(&page, shop.readers.glance)?)) {
+            Ok(Ok(read)) => {
+                let received = page.body.len() as u64;
+                return Ok((Ok(Read::Done(row(page, received, None, read))), held));
+            }
+            Ok(Err(more)) => effort = more,
+            Err(fault) => return Ok((Err(fault), held)),
+        }
     }
-    let _turn = shop.readers.acquire().await.expect("nobody closes this semaphore");
     let (extract, bodies, max_body) = (Arc::clone(&shop.extract), shop.bodies.clone(), shop.max_body);
-    #[expect(clippy::disallowed_methods, reason = "this is the crawl's worker: it awaits the thread's answer")]
-    let reading = tokio::task::spawn_blocking(move || (digest(&extract, bodies.as_deref(), page, max_body, &mut held), held));
-    reading.await.map_err(|error| match error.try_into_panic() {
-        Ok(panic) => internal(&*panic).into(),
-        Err(error) => Failure::new(ErrorKind::Internal, format!("a page was dropped unread: {error}")).into(),
-    })
+    let reading = shop.readers.call(move || (digest(&extract, effort, bodies.as_deref(), page, max_body, &mut held), held)).await;
+    let read = reading.ok_or_else(|| Failure::new(ErrorKind::Internal, "a page was dropped unread".to_owned()))?;
+    read.map_err(|panic| internal(&*panic).into())
 }
 
 fn digest(
     extract: &Extractor,
+    effort: Effort,
     bodies: Option<&Bodies>,
     mut page: Page,
     max_body: u64,
@@ -138,11 +138,15 @@ fn digest(
         if !fetch::decode_within(&mut page, Cap::Refuse(max_body), held)? {
             return Ok(Read::NoMemory(page.into()));
         }
-        let (data, charset) = extract.read(&page)?;
+        let read = extract.read_by(&page, effort)?.expect("only a glance is not enough");
         let body = bodies.map(|bodies| bodies.save(&page)).transpose().map_err(Fault::Folder)?.map(|path| Saved(Some(path)));
-        let (status, content_type, bytes) = (page.status, page.content_type.take(), page.body.len() as u64);
-        Ok(Read::Done(Row { status, content_type, bytes, received, body, data, charset }))
+        Ok(Read::Done(row(page, received, body, read)))
     })
+}
+
+/// What there is to tell of a page of which so many bytes were received.
+fn row(page: Page, received: u64, body: Option<Saved>, (data, charset): (Data, Option<Charset>)) -> Row {
+    Row { status: page.status, bytes: page.body.len() as u64, content_type: page.content_type, received, body, data, charset }
 }
 
 /// The text of a robots.txt, as much of it as counts and a byte that tells whether there is more.
@@ -188,7 +192,7 @@ mod tests {
         let codings = coding.map(str::to_owned).into_iter().collect();
         let page = Page { url: url.clone(), status: 200, content_type: None, body: body.into(), codings, asked: None };
         let extract = Arc::new(Extractor::new(extract::Settings::default()).unwrap());
-        let shop = Shop { fetch: Same(page), extract, bodies: None, max_body: 1, readers: Semaphore::new(1) };
+        let shop = Shop { fetch: Same(page), extract, bodies: None, max_body: 1, readers: Readers::new(1) };
         let ticket = Ticket { attempts: 1, ..Ticket::new(target, url, Purpose::Robots, 0) };
         let flight = Arc::new(Flight::new(Instant::now().into_std()));
         work(Arc::new(shop), ticket, &flight).await.unwrap().outcome
@@ -225,11 +229,11 @@ mod tests {
             asked: None,
         };
         let fetch = Same(nothing.clone());
-        let shop = Arc::new(Shop { fetch, extract, bodies: None, max_body: 10_000_000, readers: Semaphore::new(1) });
+        let shop = Arc::new(Shop { fetch, extract, bodies: None, max_body: 10_000_000, readers: Readers::new(1) });
         let target = Target::new(1, "http://a.example/", "test", None);
         let ticket = Ticket::new(target, nothing.url.clone(), Purpose::Page, 0);
-        // Read where it arrives, on a thread of its own, and while no other large page may be read.
-        for rest in [0, INLINE_BYTES, 1_000_000] {
+        // Read where it arrives, and on another thread.
+        for rest in [0, 1_000_000] {
             for (title, broken) in [("break", true), ("fine", false)] {
                 let body = format!("<title>{title}</title>{}", "<br>".repeat(rest / 4)).into();
                 let result = read(&shop, &ticket, Page { body, ..nothing.clone() }, Held::default()).await;

@@ -81,6 +81,11 @@ impl<'a> Limits<'a> {
         cpu_time().saturating_sub(self.started) > self.max_time / part
     }
 
+    /// Which part of the time a millisecond is, for [`is_late`](Self::is_late).
+    pub(super) fn moments(&self) -> u32 {
+        u32::try_from(self.max_time.as_millis()).unwrap_or(u32::MAX)
+    }
+
     /// Counts the `nth` value of a list, of `bytes`, and fails when the values of the field or of the page are too many.
     pub(super) fn count_value(&self, nth: usize, bytes: usize) -> Result<(), Failure> {
         if nth > self.max_matches {

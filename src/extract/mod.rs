@@ -35,6 +35,12 @@ use limits::Limits;
 pub use selector::Compiled;
 use stream::Plan;
 
+/// A page of so many bytes is short: also a tree of it is made at a glance, as that takes some 30 µs a KiB.
+const SHORT: usize = 8 << 10;
+
+/// The rest of a page whose values are found is only searched for what could change them, so many times as fast as it is read.
+const AHEAD: usize = 8;
+
 /// What is read from every page, and what one page may cost.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -98,6 +104,17 @@ pub trait Extract: fmt::Debug + Send + Sync {
     fn compiled(&self) -> Option<&Compiled> {
         None
     }
+}
+
+/// How much is done to read a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// A glance: some 0.2 ms at most on a usual machine. So many bytes are read as they go by; a tree is made of a short page only.
+    Glance(usize),
+    /// Whatever it takes.
+    Any,
+    /// The same, of a page that only a tree has the values of.
+    Tree,
 }
 
 /// A kind of extractor: an entry of [`EXTRACTORS`].
@@ -181,23 +198,43 @@ impl Extractor {
     /// # Errors
     /// As [`run`](Self::run).
     pub fn read(&self, page: &Page) -> Result<(Data, Option<Charset>), Failure> {
+        self.read_by(page, Effort::Any).map(|read| read.expect("nothing is more than whatever it takes"))
+    }
+
+    /// The same with some effort, or the one that it takes.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn read_by(&self, page: &Page, effort: Effort) -> Result<Result<(Data, Option<Charset>), Effort>, Failure> {
         let fields = &self.settings.fields;
         if fields.is_empty() || !charset::is_markup(page) {
             let nothing = fields.iter().map(|field| (field.name().clone(), field.nothing())).collect();
-            return Ok((Data(nothing), None));
+            return Ok(Ok((Data(nothing), None)));
+        }
+        let glance = match effort {
+            Effort::Glance(most) if page.body.len() > SHORT => Some(most),
+            _ => None,
+        };
+        if let Some(most) = glance
+            && page.body.len() > self.plan.as_ref().map_or(0, |plan| if plan.ends { most.saturating_mul(AHEAD) } else { most })
+        {
+            return Ok(Err(Effort::Any));
         }
         let limits = Limits::new(&self.settings, page.body.len(), &self.large);
         let (text, charset) = charset::decode(page);
-        let read = move || -> Result<Vec<(Arc<str>, Value)>, Failure> {
-            let plan = self.plan.as_ref();
-            if let Some(values) = plan.map_or(Ok(None), |plan| stream::read(&text, &page.url, plan, &limits))? {
-                return Ok(fields.iter().map(|field| field.name().clone()).zip(values).collect());
+        let read = move || -> Result<Result<Vec<(Arc<str>, Value)>, Effort>, Failure> {
+            if let Some(plan) = self.plan.as_ref().filter(|_| effort != Effort::Tree) {
+                match stream::read(&text, &page.url, plan, &limits, glance)? {
+                    Ok(values) => return Ok(Ok(fields.iter().map(|field| field.name().clone()).zip(values).collect())),
+                    Err(effort) if glance.is_some() => return Ok(Err(effort)),
+                    Err(_) => {}
+                }
             }
             let document = Document::new(&text, &page.url, self.settings.parser, limits)?;
             drop(text);
-            fields.iter().map(|field| Ok((field.name().clone(), field.read(&document)?))).collect()
+            fields.iter().map(|field| Ok((field.name().clone(), field.read(&document)?))).collect::<Result<_, _>>().map(Ok)
         };
-        read().map(|values| (Data(values), Some(charset))).map_err(|failure| Failure {
+        read().map(|read| read.map(|values| (Data(values), Some(charset)))).map_err(|failure| Failure {
             status: Some(page.status),
             content_type: page.content_type.clone(),
             ..failure

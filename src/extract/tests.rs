@@ -43,6 +43,37 @@ fn what_a_page_shows_without_scripts_is_read() {
 }
 
 #[test]
+fn a_glance_is_enough_where_the_values_are_near_and_says_what_it_takes_where_they_are_not() {
+    let filler = "<p>some text".repeat(2000);
+    let near = format!("<title>t</title>{filler}");
+    let far = format!("<body>{filler}<h1>t</h1>");
+    let odd = format!("<title>t</title><table>x{filler}</table><h1>t</h1>");
+    for (fields, html, glance, done) in [
+        (&["x=title"][..], &near, 8 << 10, Ok(())),
+        (&["x=h1"], &far, 8 << 10, Err(Effort::Any)),
+        (&["x=h1"], &far, 32 << 10, Ok(())),
+        (&["x[]=h1"], &far, 8 << 10, Err(Effort::Any)),
+        (&["x[]=h1"], &far, 32 << 10, Ok(())),
+        (&["x=h1"], &odd, 32 << 10, Err(Effort::Tree)),
+        (&["x=title + h1"], &near, 32 << 10, Err(Effort::Any)),
+        // A short page is read whatever it takes.
+        (&["x=h1"], &"<table>x</table><h1>t</h1>".to_owned(), 1, Ok(())),
+        (&["x=p + h1"], &"<p></p><h1>t</h1>".to_owned(), 1, Ok(())),
+    ] {
+        let (extractor, page) = (extractor(fields), page(html.as_bytes()));
+        let whole = extractor.read(&page).unwrap();
+        match extractor.read_by(&page, Effort::Glance(glance)).unwrap() {
+            Ok(read) => assert_eq!((json!(read.0), Ok(())), (json!(whole.0), done), "{fields:?} in {html:.50}"),
+            Err(more) => {
+                assert_eq!(Err(more), done, "{fields:?} in {html:.50}");
+                let read = extractor.read_by(&page, more).unwrap().unwrap();
+                assert_eq!(json!(read.0), json!(whole.0), "{fields:?} in {html:.50}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_no_markup_has_all_fields_without_values() {
     let extractor = extractor(&["x=title", "y[]=title"]);
     for (content_type, body) in [("image/png", &b"<title>x</title>"[..]), ("application/json", b"{}"), ("", b"\x89PNG\0")] {

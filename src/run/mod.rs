@@ -91,7 +91,7 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     let observe = Arc::new(Mutex::new(observe));
     let bound = plan.crawl.concurrency.saturating_mul(2).clamp(2, 1 << 16);
 
-    let (targets_out, targets) = mpsc::channel(bound);
+    let (targets_out, targets) = reading::targets(bound);
     let twice = plan.source.twice || plan.sink.existing.goes_on();
     let mut source = start_source(source::Settings { twice, ..plan.source }, targets_out)?;
     // What has not begun has nothing to finish, so a stop or the deadline ends it at once.

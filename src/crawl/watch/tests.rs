@@ -38,7 +38,7 @@ impl Fetch for Web {
 
 /// A crawl whose ends and news are in our hands.
 struct Bench {
-    list: mpsc::Sender<Read>,
+    list: mpsc::Sender<Vec<Read>>,
     records: mpsc::Receiver<Record>,
     news: mpsc::Receiver<Waits>,
     stopper: Stopper,
@@ -58,7 +58,7 @@ impl Bench {
         let (list, targets) = mpsc::channel(100);
         for (index, path) in (1..).zip(paths) {
             let target = Target::new(index, &format!("http://u:secret@h.example/{path}"), "test", None);
-            list.send(Read { skipped: 0, target: Some(target), more: false }).await.unwrap();
+            list.send(vec![Read { skipped: 0, target: Some(target), more: false }]).await.unwrap();
         }
         let (sender, records) = mpsc::channel(records);
         let (tell, news) = mpsc::channel(100);

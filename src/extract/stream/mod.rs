@@ -37,6 +37,7 @@ use self::harvest::Harvest;
 pub(super) use self::plan::Plan;
 use self::scan::{Declaration, Scan};
 use self::tree::{Mode, Next, Tree};
+use super::Effort;
 use super::limits::Limits;
 use super::step::{Steps, within};
 use crate::model::Failure;
@@ -48,22 +49,35 @@ const PART: u32 = 8;
 /// Why a page is left to the DOM.
 pub(super) type Hazard = &'static str;
 
-/// The values of a plan's fields in a page; `None` if only its tree can say them.
-pub(super) fn read(text: &str, url: &Url, plan: &Plan, limits: &Limits<'_>) -> Result<Option<Vec<Value>>, Failure> {
-    let done = within(limits, PART, |steps| pass(text, plan, limits, steps).map(|harvest| harvest.finish(url)));
-    match done.unwrap_or(Err("more work than it is worth")) {
-        Ok(values) => values.map(Some),
+/// The hazard of a page that was to be read no further.
+const FAR: Hazard = "its values are too far from its start";
+
+/// The values of a plan's fields in a page, or what it takes to say them. Of a page that is to be read at a glance so many bytes are
+/// looked at.
+pub(super) fn read(
+    text: &str,
+    url: &Url,
+    plan: &Plan,
+    limits: &Limits<'_>,
+    glance: Option<usize>,
+) -> Result<Result<Vec<Value>, Effort>, Failure> {
+    let (part, most) = glance.map_or((PART, usize::MAX), |most| (limits.moments().max(PART), most));
+    let done = within(limits, part, |steps| pass(text, most, plan, limits, steps).map(|harvest| harvest.finish(url)));
+    match done.unwrap_or(Err(if glance.is_some() { FAR } else { "more work than it is worth" })) {
+        Ok(values) => values.map(Ok),
+        Err(FAR) => Ok(Err(Effort::Any)),
         Err(hazard) => {
             tracing::trace!(hazard, "the page is read into a tree");
             limits.forget_values();
-            Ok(None)
+            Ok(Err(Effort::Tree))
         }
     }
 }
 
-/// Reads a page to its end, or to where all is known.
+/// Reads a page to its end, or to where all is known, which is to be within so many bytes.
 fn pass<'a, 'l, 't>(
     text: &'t str,
+    most: usize,
     plan: &'a Plan,
     limits: &'a Limits<'l>,
     steps: &'a Steps<'a, 'l>,
@@ -96,6 +110,9 @@ fn pass<'a, 'l, 't>(
                 return Ok(tree.harvest);
             }
             may_end = false;
+        }
+        if scan.at > most {
+            return Err(FAR);
         }
     }
     if scan.at < text.len() {

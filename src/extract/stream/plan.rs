@@ -12,7 +12,7 @@ use crate::extract::selector::{Compiled, Wanted};
 pub(in crate::extract) struct Plan {
     pub(super) fields: Vec<Field>,
     /// Whether no field is a list, so that a page may be left where all are found.
-    pub(super) ends: bool,
+    pub(in crate::extract) ends: bool,
     /// Whether no `html` or `body` tag further on can change what was found: its attributes become those of an element that has
     /// gone by.
     pub(super) steady: bool,

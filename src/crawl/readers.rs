@@ -1,0 +1,150 @@
+//! Where pages are read: those that a glance is enough for beside the sockets, the others on threads of their own.
+//!
+//! A thread that is done with a page goes on with the next one that waits. Were it handed over by the loop, the thread would idle
+//! until the loop, which may be busy with sockets, has heard of it.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use tokio::sync::oneshot;
+
+use crate::extract::Effort;
+
+/// So many bytes of a page are read where it arrives: handing it over costs more than they hold up the sockets, at some 4 µs a KiB.
+const GLANCE: usize = 16 << 10;
+
+/// The same where there is one processor only, and nothing goes on beside the sockets anyway.
+const LONG_GLANCE: usize = 48 << 10;
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The threads, and what waits for them. Pages that wait are held by workers, so that there are no more of them than these.
+#[derive(Debug)]
+pub(super) struct Readers {
+    /// What is read of a page where it arrives.
+    pub(super) glance: Effort,
+    /// One thread a processor: more pages at a time would only take memory and turns from each other.
+    most: usize,
+    desk: Arc<Mutex<Desk>>,
+}
+
+#[derive(Default)]
+struct Desk {
+    waiting: VecDeque<Job>,
+    at_work: usize,
+}
+
+impl Readers {
+    /// For so many processors.
+    pub(super) fn new(processors: usize) -> Self {
+        let glance = Effort::Glance(if processors > 1 { GLANCE } else { LONG_GLANCE });
+        Self { glance, most: processors.max(1), desk: Arc::default() }
+    }
+
+    /// Has some work done on one of the threads, and waits for what comes of it, which may be a panic. `None`: the runtime has ended.
+    pub(super) async fn call<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<thread::Result<T>> {
+        let (tell, done) = oneshot::channel();
+        self.give(Box::new(move || {
+            // Nobody waits for it where its worker was cut off meanwhile.
+            if !tell.is_closed() {
+                let _ = tell.send(catch_unwind(AssertUnwindSafe(work)));
+            }
+        }));
+        done.await.ok()
+    }
+
+    fn give(&self, job: Job) {
+        let mut desk = lock(&self.desk);
+        desk.waiting.push_back(job);
+        if desk.at_work == self.most {
+            return;
+        }
+        desk.at_work += 1;
+        drop(desk);
+        let desk = Arc::clone(&self.desk);
+        #[expect(clippy::disallowed_methods, reason = "whoever gives it something to do waits for that")]
+        drop(tokio::task::spawn_blocking(move || {
+            while let Some(job) = next(&desk) {
+                job();
+            }
+        }));
+    }
+}
+
+/// The next job; without one, whoever asks is no longer at work.
+fn next(desk: &Mutex<Desk>) -> Option<Job> {
+    let mut desk = lock(desk);
+    let job = desk.waiting.pop_front();
+    desk.at_work -= usize::from(job.is_none());
+    job
+}
+
+/// What is behind it is whole between any two calls.
+fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
+    desk.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl std::fmt::Debug for Desk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { waiting, at_work } = self;
+        f.debug_struct("Desk").field("waiting", &waiting.len()).field("at_work", at_work).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_is_done_at_a_time_than_there_are_processors_and_all_of_it() {
+        let readers = Readers::new(2);
+        let (now, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let calls = (0..100).map(|n| {
+            let (now, peak) = (Arc::clone(&now), Arc::clone(&peak));
+            readers.call(move || {
+                peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                thread::yield_now();
+                now.fetch_sub(1, Ordering::SeqCst);
+                n
+            })
+        });
+        let done: Vec<_> = join_all(calls).await.into_iter().map(|done| done.unwrap().unwrap()).collect();
+        assert!(done.into_iter().eq(0..100));
+        assert!(peak.load(Ordering::SeqCst) <= 2);
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_the_callers_and_the_thread_goes_on() {
+        let readers = Readers::new(1);
+        let (bad, good) = tokio::join!(readers.call(|| panic!("cursed")), readers.call(|| 1));
+        let bad: thread::Result<()> = bad.unwrap();
+        assert_eq!(bad.unwrap_err().downcast_ref(), Some(&"cursed"));
+        assert_eq!(good.unwrap().unwrap(), 1);
+        assert_eq!(readers.call(|| 2).await.unwrap().unwrap(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_not_done() {
+        let readers = Readers::new(1);
+        let (release, held) = mpsc::channel();
+        let mut busy = Box::pin(readers.call(move || held.recv()));
+        assert!(busy.as_mut().now_or_never().is_none());
+        let (mark, marked) = mpsc::channel();
+        let mut given_up = Box::pin(readers.call(move || mark.send(())));
+        assert!(given_up.as_mut().now_or_never().is_none());
+        drop(given_up);
+        let next = readers.call(|| ());
+        release.send(()).unwrap();
+        busy.await.unwrap().unwrap().unwrap();
+        next.await.unwrap().unwrap();
+        assert_eq!(marked.recv(), Err(mpsc::RecvError), "it was dropped as it was");
+    }
+}
