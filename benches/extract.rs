@@ -32,6 +32,7 @@ fn page(kib: usize) -> Page {
         body: html.into_bytes().into(),
         codings: Vec::new(),
         asked: None,
+        left_after: None,
     }
 }
 

@@ -31,7 +31,15 @@ impl<A: Fn(&Ticket) -> Answer + Send + Sync + 'static> Fetch for Web<A> {
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         let body = b"<title>t</title>"[..].into();
         answer.map(|()| {
-            let page = Page { url: ticket.url.clone(), status: 200, content_type: None, body, codings: vec![], asked: None };
+            let page = Page {
+                url: ticket.url.clone(),
+                status: 200,
+                content_type: None,
+                body,
+                codings: vec![],
+                asked: None,
+                left_after: None,
+            };
             Reply::Page(page, Held::default())
         })
     }

@@ -112,7 +112,8 @@ impl<T> Read<T> {
 /// Decodes a page, extracts its fields and saves its body: here when it is small and stays in memory, else on a thread of its own, so
 /// that no socket waits for it.
 async fn digested<F: Fetch>(shop: &Arc<Shop<F>>, page: Page, mut held: Held) -> Result<(Result<Read<Row>, Fault>, Held), Fault> {
-    let is_cheap = page.body.len() <= INLINE_BYTES || shop.extract.is_idle();
+    // What was enough of a page has been read where it arrived once already.
+    let is_cheap = page.body.len() <= INLINE_BYTES || page.left_after.is_some() || shop.extract.is_idle();
     if is_cheap && page.codings.is_empty() && shop.bodies.is_none() {
         return Ok((digest(&shop.extract, None, page, shop.max_body, &mut held), held));
     }
@@ -133,7 +134,7 @@ fn digest(
     max_body: u64,
     held: &mut Held,
 ) -> Result<Read<Row>, Fault> {
-    let received = page.body.len() as u64;
+    let received = page.left_after.unwrap_or(page.body.len() as u64);
     guarded(|| {
         if !fetch::decode_within(&mut page, Cap::Refuse(max_body), held)? {
             return Ok(Read::NoMemory(page.into()));
@@ -186,7 +187,8 @@ mod tests {
         let target = Target::new(1, "http://a.example/x", "test", None);
         let url = robots::robots_url(target.url.as_ref().unwrap());
         let codings = coding.map(str::to_owned).into_iter().collect();
-        let page = Page { url: url.clone(), status: 200, content_type: None, body: body.into(), codings, asked: None };
+        let page =
+            Page { url: url.clone(), status: 200, content_type: None, body: body.into(), codings, asked: None, left_after: None };
         let extract = Arc::new(Extractor::new(extract::Settings::default()).unwrap());
         let shop = Shop { fetch: Same(page), extract, bodies: None, max_body: 1, readers: Semaphore::new(1) };
         let ticket = Ticket { attempts: 1, ..Ticket::new(target, url, Purpose::Robots, 0) };
@@ -223,6 +225,7 @@ mod tests {
             body: Bytes::new(),
             codings: Vec::new(),
             asked: None,
+            left_after: None,
         };
         let fetch = Same(nothing.clone());
         let shop = Arc::new(Shop { fetch, extract, bodies: None, max_body: 10_000_000, readers: Semaphore::new(1) });

@@ -52,7 +52,8 @@ pub(crate) fn readers<S: AsRef<str>>(fields: &[S]) -> [Extractor; 2] {
 pub(crate) fn compare([auto, dom]: &[Extractor; 2], body: &[u8]) {
     let url = "http://a.example/dir/page?q".parse().expect("a URL");
     let content_type = Some("text/html; charset=utf-8".to_owned());
-    let page = Page { url, status: 200, content_type, body: body.to_vec().into(), codings: Vec::new(), asked: None };
+    let page =
+        Page { url, status: 200, content_type, body: body.to_vec().into(), codings: Vec::new(), asked: None, left_after: None };
     match (auto.read(&page), dom.read(&page)) {
         (Ok(_), Err(failure)) => assert_eq!(failure.kind, ErrorKind::TooLarge, "{failure}"),
         (quick, whole) => assert_eq!(quick, whole, "of {:?}", String::from_utf8_lossy(body)),
