@@ -23,12 +23,9 @@ const START: &str = "<!doctype html><html lang=en><head><meta charset=utf-8><tit
 
 /// A page of so many bytes.
 fn page(bytes: usize) -> String {
-    let mut page = START.to_owned();
-    let mut number = 0;
+    let (mut page, mut dice) = (START.to_owned(), fastrand::Rng::with_seed(7));
     while page.len() < bytes {
-        number += 1;
-        let text = (number * 7919 % 10_007).to_string();
-        page.extend(["<p class=x>paragraph ", &text, " of many &amp; more</p>\n"]);
+        page.extend(["<p class=x>paragraph ", &dice.u64(..).to_string(), " of many &amp; more</p>\n"]);
     }
     page.truncate(bytes);
     page
