@@ -10,6 +10,7 @@ use url::Url;
 
 use super::client::Fetcher;
 use super::dial::{self, Dial, Peer};
+use super::early::Early;
 use super::error::{self, Sent};
 use super::limits::Limits;
 use super::read::read;
@@ -86,7 +87,8 @@ pub(super) async fn exchange(
         (is_accepted, Cap::Refuse(settings.max_body), settings.judge.as_deref())
     };
     if is_accepted {
-        return read(sent, cap, judge, &mut limits, fetcher.memory.held()).await.map(|(page, held)| Reply::Page(page, held));
+        let early = Early::new(judge, &sent, &fetcher.broken_off);
+        return read(sent, cap, early, &mut limits, fetcher.memory.held()).await.map(|(page, held)| Reply::Page(page, held));
     }
     let reply = refuse(fetcher, &sent);
     drain(sent, &limits).await;

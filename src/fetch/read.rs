@@ -12,11 +12,14 @@ use super::exchange::{answered, asked_by, content_type, without_credentials};
 use super::limits::Limits;
 use super::memory::{Held, READ_AHEAD};
 use super::{Cap, dial, error};
-use crate::model::{ErrorKind, Failure, Judge, Page};
+use crate::model::{ErrorKind, Failure, Page};
 
 /// What a server over HTTP/2 may send of one body before it is read. Each body's is its own, because a body that waits must not keep
 /// others from coming over the same connection: the connection's window is the largest there is.
 pub(super) const H2_WINDOW: u32 = 256 << 10;
+
+/// The same where bodies may be left early: what is on its way then is lost. It is the protocol's own.
+pub(super) const H2_EARLY_WINDOW: u32 = 65_535;
 
 /// The first read of a body over HTTP/1. hyper reads twice as much whenever a read fills its buffer.
 const FIRST_READ: usize = 8 << 10;
@@ -25,7 +28,7 @@ const FIRST_READ: usize = 8 << 10;
 pub(super) async fn read(
     response: Response,
     cap: Cap,
-    judge: Option<&dyn Judge>,
+    early: Early<'_>,
     limits: &mut Limits,
     mut held: Held,
 ) -> Result<(Page, Held), Failure> {
@@ -46,7 +49,7 @@ pub(super) async fn read(
         body: Bytes::new(),
         left_after: None,
     };
-    match body(&mut response, &mut page, cap, judge, limits, &mut held).await {
+    match body(&mut response, &mut page, cap, early, limits, &mut held).await {
         Ok(()) => Ok((page, held)),
         Err(failure) => Err(answered(&response, failure)),
     }
@@ -69,7 +72,7 @@ async fn body(
     response: &mut Response,
     page: &mut Page,
     cap: Cap,
-    judge: Option<&dyn Judge>,
+    mut early: Early<'_>,
     limits: &mut Limits,
     held: &mut Held,
 ) -> Result<(), Failure> {
@@ -78,7 +81,6 @@ async fn body(
         Err(Failure::new(ErrorKind::TooLarge, message))
     };
     let announced = response.content_length();
-    let mut early = Early::new(judge, announced);
     let mut body = Body { most: cap.bytes(), announced, ..Body::default() };
     let mut ahead = Ahead { is_h2: response.version() == Version::HTTP_2, announced, largest: FIRST_READ };
     loop {
@@ -111,7 +113,7 @@ async fn body(
         ahead.largest = ahead.largest.max(body.len() - so_far);
         if early.is_due(body.len()) || is_enough && early.is_open() {
             limits.pause(held.hold(body.takes() + ahead.bytes(so_far) + Early::takes(page, body.len()))).await;
-            if let Some(enough) = early.look(page, body.as_ref(), cap.bytes()) {
+            if let Some(enough) = early.look(page, body.as_ref(), cap.bytes(), is_enough) {
                 tracing::debug!(url = %page.url, received = body.len(), "the rest of the body is left");
                 (page.body, page.left_after) = (enough, Some(body.len() as u64));
                 page.codings.clear();

@@ -10,7 +10,7 @@ use proptest::sample::select;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
-use crate::harness::{Authority, Leaf, Reply, Scrape, Site, Work, field, gzip, scrape, thread, zlib, zstandard};
+use crate::harness::{Authority, Leaf, Reply, Run, Scrape, Site, Work, field, gzip, scrape, thread, zlib, zstandard};
 use crate::seeds::early::{padded, readers, settled};
 
 /// The fields that stand in a head.
@@ -153,17 +153,17 @@ fn ascii_needs_no_name_of_its_encoding() {
 #[test]
 fn what_is_small_or_nearly_there_is_received_whole_so_that_its_connection_goes_on() {
     let site = Site::start();
-    for bytes in [3000, 20_000, 30_000] {
+    for bytes in [3000, 20_000, 60_000] {
         let chunk = page(bytes);
         let chunked = format!("{:x}\r\n{chunk}\r\n0\r\n\r\n", chunk.len());
         site.page(&format!("/{bytes}"), Reply::html(chunk));
         let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n";
         site.page(&format!("/{bytes}/chunked"), Reply::raw(format!("{head}{chunked}")));
     }
-    let urls = [3000, 20_000, 30_000].map(|bytes| [format!("/{bytes}"), format!("/{bytes}/chunked")]).concat();
+    let urls = [3000, 20_000, 60_000].map(|bytes| [format!("/{bytes}"), format!("/{bytes}/chunked")]).concat();
     let urls: Vec<_> = urls.iter().map(|path| site.url(path)).collect();
     let run = scrape("-c 1 --head-only --ordered").args(HEAD).args(&urls).run().code(0);
-    assert_eq!(run.each("bytes"), [3000, 3000, 20_000, 20_000, 30_000, 30_000]);
+    assert_eq!(run.each("bytes"), [3000, 3000, 20_000, 20_000, 60_000, 60_000]);
     assert_eq!(site.connections(), 1);
 }
 
@@ -278,56 +278,88 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// Answers every request with as much of a page as may be sent of it, without an end, and counts the streams that are broken off.
-fn serve(stream: TcpStream, config: Arc<ServerConfig>, broken_off: &AtomicUsize) -> std::io::Result<()> {
-    let mut wire = StreamOwned::new(ServerConnection::new(config).map_err(std::io::Error::other)?, stream);
-    wire.read_exact(&mut [0; 24])?;
-    wire.write_all(&frame(SETTINGS, 0, 0, &[]))?;
-    let body = page(80 << 10);
-    loop {
-        let mut head = [0; 9];
-        wire.read_exact(&mut head)?;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-        wire.read_exact(&mut vec![0; length])?;
-        match head[3] {
-            SETTINGS if head[4] == 0 => wire.write_all(&frame(SETTINGS, 1, 0, &[]))?,
-            RST_STREAM => drop(broken_off.fetch_add(1, Ordering::SeqCst)),
-            HEADERS => {
-                let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-                // Status 200, and a content type that is not indexed.
-                let fields = [&[0x88, 0x0f, 0x10, 9][..], b"text/html"].concat();
-                wire.write_all(&frame(HEADERS, 4, id, &fields))?;
-                for piece in body.as_bytes().chunks(16 << 10) {
-                    wire.write_all(&frame(DATA, 0, id, piece))?;
-                }
+/// A server over HTTP/2, and what has become of it so far.
+#[derive(Default)]
+struct Server {
+    /// Whether its bodies have an end.
+    ends: bool,
+    connections: AtomicUsize,
+    /// The streams that were broken off.
+    broken_off: AtomicUsize,
+}
+
+impl Server {
+    /// Starts a run of so many targets against it.
+    fn asked_for(self, targets: usize, flags: &str) -> (Run, Arc<Self>) {
+        let authority = Authority::new();
+        let mut config = ServerConfig::clone(&authority.server(Leaf::Good));
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let config = Arc::new(config);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}/[1-{targets}]", listener.local_addr().unwrap());
+        let server = Arc::new(self);
+        let own = Arc::clone(&server);
+        drop(thread("http2", move || {
+            while let Ok((stream, _)) = listener.accept() {
+                own.connections.fetch_add(1, Ordering::SeqCst);
+                let (config, own) = (Arc::clone(&config), Arc::clone(&own));
+                // A connection ends with an error whoever ends it.
+                drop(thread("connection", move || drop(own.serve(stream, config))));
             }
-            _ => {}
+        }));
+        let run = head_only().args(flags.split(' ')).env("SSL_CERT_FILE", authority.file()).arg(url).run();
+        (run, server)
+    }
+
+    /// Answers every request with as much of a page as may be sent of it before it is read.
+    fn serve(&self, stream: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
+        let mut wire = StreamOwned::new(ServerConnection::new(config).map_err(std::io::Error::other)?, stream);
+        wire.read_exact(&mut [0; 24])?;
+        wire.write_all(&frame(SETTINGS, 0, 0, &[]))?;
+        let body = page(60 << 10);
+        loop {
+            let mut head = [0; 9];
+            wire.read_exact(&mut head)?;
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+            wire.read_exact(&mut vec![0; length])?;
+            match head[3] {
+                SETTINGS if head[4] == 0 => wire.write_all(&frame(SETTINGS, 1, 0, &[]))?,
+                RST_STREAM => drop(self.broken_off.fetch_add(1, Ordering::SeqCst)),
+                HEADERS => {
+                    let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+                    // Status 200, and a content type that is not indexed.
+                    let fields = [&[0x88, 0x0f, 0x10, 9][..], b"text/html"].concat();
+                    wire.write_all(&frame(HEADERS, 4, id, &fields))?;
+                    for piece in body.as_bytes().chunks(10 << 10) {
+                        wire.write_all(&frame(DATA, 0, id, piece))?;
+                    }
+                    if self.ends {
+                        wire.write_all(&frame(DATA, 1, id, b""))?;
+                    }
+                }
+                _ => {}
+            }
         }
     }
 }
 
 #[test]
 fn over_http_2_the_stream_is_broken_off_and_the_connection_goes_on() {
-    let authority = Authority::new();
-    let mut config = ServerConfig::clone(&authority.server(Leaf::Good));
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}/[1-20]", listener.local_addr().unwrap());
-    let seen = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
-    let own = Arc::clone(&seen);
-    drop(thread("http2", move || {
-        while let Ok((stream, _)) = listener.accept() {
-            own.0.fetch_add(1, Ordering::SeqCst);
-            let (config, own) = (Arc::clone(&config), Arc::clone(&own));
-            // A connection ends with an error whoever ends it.
-            drop(thread("connection", move || drop(serve(stream, config, &own.1))));
-        }
-    }));
-    let run = head_only().args(["-c", "1"]).env("SSL_CERT_FILE", authority.file()).arg(url).run().code(0);
-    assert_eq!(run.each("data.title"), ["A & b"; 20]);
-    assert_eq!(seen.0.load(Ordering::SeqCst), 1, "connections");
-    assert!(seen.1.load(Ordering::SeqCst) >= 19, "the last may not have been told any more");
+    let (run, server) = Server::default().asked_for(20, "-c 1");
+    assert_eq!(run.code(0).each("data.title"), ["A & b"; 20]);
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+    assert!(server.broken_off.load(Ordering::SeqCst) >= 19, "the last may not have been told any more");
+}
+
+#[test]
+fn of_many_streams_only_so_many_are_broken_off_that_the_connection_does_not_break() {
+    let (run, server) = Server { ends: true, ..Server::default() }.asked_for(300, "-c 30");
+    let seconds = usize::try_from(run.took.as_secs()).unwrap();
+    assert_eq!(run.code(0).each("data.title"), ["A & b"; 300]);
+    // Before the first one stands nobody knows that it will do for all.
+    assert!(server.connections.load(Ordering::SeqCst) <= 30);
+    let broken_off = server.broken_off.load(Ordering::SeqCst);
+    assert!((15..=24 * (seconds + 1)).contains(&broken_off), "{broken_off} in {seconds} s");
 }
 
 const PIECES: &[&str] = &[
