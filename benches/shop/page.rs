@@ -31,5 +31,6 @@ pub(crate) fn page(content_type: &str, body: impl Into<Vec<u8>>) -> Page {
         body: body.into().into(),
         codings: Vec::new(),
         asked: None,
+        left_after: None,
     }
 }

@@ -86,7 +86,7 @@ impl Bodies {
     /// let folder = temporary.path().join("bodies");
     /// let bodies = Bodies::open(Settings { folder: Some(folder), sync: false })?.unwrap();
     /// # let url = "http://a.example/".parse()?;
-    /// let page = Page { url, status: 200, content_type: Some("text/html".into()), body: "<title>x".into(), codings: vec![], asked: None };
+    /// let page = Page { url, status: 200, content_type: Some("text/html".into()), body: "<title>x".into(), codings: vec![], asked: None, left_after: None };
     /// let path = bodies.save(&page)?;
     /// assert!(path.contains("/bodies/") && path.ends_with(".html"));
     /// assert_eq!(std::fs::read_to_string(path)?, "<title>x");

@@ -18,6 +18,7 @@ fn page(body: impl Into<Vec<u8>>, content_type: Option<&str>) -> Page {
         body: body.into().into(),
         codings: Vec::new(),
         asked: None,
+        left_after: None,
     }
 }
 

@@ -36,7 +36,8 @@ impl<A: Fn(&Ticket) -> Answer + Send + Sync + 'static> Fetch for Web<A> {
 
 fn reply(ticket: &Ticket) -> Reply {
     let body = b"<title>t</title>"[..].into();
-    let page = Page { url: ticket.url.clone(), status: 200, content_type: None, body, codings: vec![], asked: None };
+    let page =
+        Page { url: ticket.url.clone(), status: 200, content_type: None, body, codings: vec![], asked: None, left_after: None };
     Reply::Page(page, Held::default())
 }
 

@@ -112,7 +112,7 @@ async fn digested<F: Fetch>(shop: &Arc<Shop<F>>, page: Page, mut held: Held) -> 
     if page.codings.is_empty() && shop.bodies.is_none() {
         match guarded(|| Ok(shop.extract.read_by(&page, shop.readers.glance)?)) {
             Ok(Ok(read)) => {
-                let received = page.body.len() as u64;
+                let received = received(&page);
                 return Ok((Ok(Read::Done(row(page, received, None, read))), held));
             }
             Ok(Err(more)) => effort = more,
@@ -133,7 +133,7 @@ fn digest(
     max_body: u64,
     held: &mut Held,
 ) -> Result<Read<Row>, Fault> {
-    let received = page.body.len() as u64;
+    let received = received(&page);
     guarded(|| {
         if !fetch::decode_within(&mut page, Cap::Refuse(max_body), held)? {
             return Ok(Read::NoMemory(page.into()));
@@ -142,6 +142,11 @@ fn digest(
         let body = bodies.map(|bodies| bodies.save(&page)).transpose().map_err(Fault::Folder)?.map(|path| Saved(Some(path)));
         Ok(Read::Done(row(page, received, body, read)))
     })
+}
+
+/// How many bytes of a page were received, before anything of it is undone.
+fn received(page: &Page) -> u64 {
+    page.left_after.unwrap_or(page.body.len() as u64)
 }
 
 /// What there is to tell of a page of which so many bytes were received.
@@ -190,7 +195,8 @@ mod tests {
         let target = Target::new(1, "http://a.example/x", "test", None);
         let url = robots::robots_url(target.url.as_ref().unwrap());
         let codings = coding.map(str::to_owned).into_iter().collect();
-        let page = Page { url: url.clone(), status: 200, content_type: None, body: body.into(), codings, asked: None };
+        let page =
+            Page { url: url.clone(), status: 200, content_type: None, body: body.into(), codings, asked: None, left_after: None };
         let extract = Arc::new(Extractor::new(extract::Settings::default()).unwrap());
         let shop = Shop { fetch: Same(page), extract, bodies: None, max_body: 1, readers: Readers::new(1) };
         let ticket = Ticket { attempts: 1, ..Ticket::new(target, url, Purpose::Robots, 0) };
@@ -227,6 +233,7 @@ mod tests {
             body: Bytes::new(),
             codings: Vec::new(),
             asked: None,
+            left_after: None,
         };
         let fetch = Same(nothing.clone());
         let shop = Arc::new(Shop { fetch, extract, bodies: None, max_body: 10_000_000, readers: Readers::new(1) });

@@ -6,11 +6,13 @@
 //! The quickest way that gives the right values is taken: nothing asked for, nothing parsed; else tag by tag, without a tree, and no
 //! further than to the last value (`stream`); else the tree of the whole page ([`Document`]), which is our own (`tree`) unless that
 //! of `scraper` is asked for. What the values are is defined by the tree, and the two are one. A page is refused only for what had
-//! to be read of it.
+//! to be read of it. Where it is wished so, a page is not even received any further than to what settles its fields
+//! ([`Extractor::judge`]).
 
 mod charset;
 mod css;
 mod document;
+mod early;
 mod field;
 mod guard;
 mod limits;
@@ -50,6 +52,9 @@ pub struct Settings {
     pub parse: bool,
     /// How pages are read. Default: as is quickest.
     pub parser: Parser,
+    /// Whether pages are to be received no further than settles all fields, where their beginning does: see
+    /// [`Extractor::judge`]. The values are the same. Default: false.
+    pub head_only: bool,
     /// How many elements deep a page may nest. Default: 512, which is where browsers stop too.
     pub max_depth: usize,
     /// How many nodes (elements, texts, comments) a page may build, but no more than four a byte: markup can make the parser
@@ -72,6 +77,7 @@ impl Default for Settings {
             fields: vec![title],
             parse: true,
             parser: Parser::default(),
+            head_only: false,
             max_depth: 512,
             max_nodes: 1_250_000,
             max_values: 64 << 20,
@@ -140,7 +146,7 @@ pub static EXTRACTORS: &[Kind] = &[css::KIND];
 /// let extractor = Extractor::new(Settings { fields, ..Settings::default() }).unwrap();
 /// # let url = "http://a.example/b/".parse().unwrap();
 /// # let body = b"<h1> A\n&amp; B </h1><a href=c>d</a>".to_vec().into();
-/// # let page = Page { url, status: 200, content_type: None, body, codings: vec![], asked: None };
+/// # let page = Page { url, status: 200, content_type: None, body, codings: vec![], asked: None, left_after: None };
 /// let data = extractor.run(&page).unwrap();
 /// assert_eq!(data.get("title").unwrap(), "A & B");
 /// assert_eq!(data.get("links").unwrap()[0], "http://a.example/b/c");

@@ -8,7 +8,7 @@ use super::*;
 /// A page at `http://a.example/dir/page` without a type.
 pub(super) fn page(body: &[u8]) -> Page {
     let url = "http://a.example/dir/page".parse().unwrap();
-    Page { url, status: 200, content_type: None, body: body.to_vec().into(), codings: Vec::new(), asked: None }
+    Page { url, status: 200, content_type: None, body: body.to_vec().into(), codings: Vec::new(), asked: None, left_after: None }
 }
 
 pub(super) fn extractor(fields: &[&str]) -> Extractor {

@@ -91,27 +91,52 @@ fn of(page: &Page, kind: ErrorKind, message: String) -> Failure {
 /// Undoes one coding, up to one byte more than `max`; nothing where `may_take` refuses the memory.
 fn undo(coding: &str, data: &[u8], max: u64, may_take: impl FnMut(u64) -> bool) -> io::Result<Option<Buffer>> {
     let mut out = Out { max, may_take, first: data.len().saturating_mul(4) };
-    match coding {
-        "gzip" | "x-gzip" => out.all(&mut Members::new(data)),
-        "deflate" if is_zlib(data) => out.all(&mut ZlibDecoder::new(data)),
-        "deflate" => {
-            let mut decoder = DeflateDecoder::new(data);
-            let body = out.all(&mut decoder)?;
-            // There is no checksum: what follows the end is the only sign that this never was deflate.
-            let (is_whole, rest) = (body.as_ref().is_some_and(|body| body.len() as u64 <= max), decoder.into_inner().len());
-            if is_whole && rest > 0 {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{rest} bytes follow its end")));
-            }
-            Ok(body)
-        }
-        "br" => out.all(&mut Brotli::new(data)),
+    if coding != "deflate" || is_zlib(data) {
+        return out.all(&mut decoder(coding, data)?);
+    }
+    let mut decoder = DeflateDecoder::new(data);
+    let body = out.all(&mut decoder)?;
+    // There is no checksum: what follows the end is the only sign that this never was deflate.
+    let (is_whole, rest) = (body.as_ref().is_some_and(|body| body.len() as u64 <= max), decoder.into_inner().len());
+    if is_whole && rest > 0 {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{rest} bytes follow its end")));
+    }
+    Ok(body)
+}
+
+/// Reads what data in a coding unpacks to.
+fn decoder<'a>(coding: &str, data: &'a [u8]) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(match coding {
+        "gzip" | "x-gzip" => Box::new(Members::new(data)),
+        "deflate" if is_zlib(data) => Box::new(ZlibDecoder::new(data)),
+        "deflate" => Box::new(DeflateDecoder::new(data)),
+        "br" => Box::new(Brotli::new(data)),
         "zstd" => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(data)?;
             decoder.window_log_max(ZSTD_WINDOW_LOG)?;
-            out.all(&mut decoder)
+            Box::new(decoder)
         }
-        _ => Err(io::ErrorKind::Unsupported.into()),
+        _ => return Err(io::ErrorKind::Unsupported.into()),
+    })
+}
+
+/// What the beginning of a body unpacks to, as far as it goes, but no further than `most` bytes of each coding. What the whole body
+/// unpacks to begins with that.
+pub(super) fn unpacked(received: &[u8], codings: &[String], most: usize) -> io::Result<Vec<u8>> {
+    if codings.len() > MAX_CODINGS {
+        return Err(io::ErrorKind::Unsupported.into());
     }
+    let mut body = received[..received.len().min(most)].to_vec();
+    for (nth, coding) in codings.iter().rev().enumerate() {
+        let packed = if nth == 0 { received.to_vec() } else { body };
+        body = Vec::new();
+        match decoder(coding, &packed)?.take(most as u64).read_to_end(&mut body) {
+            // It is only a beginning.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+            read => drop(read?),
+        }
+    }
+    Ok(body)
 }
 
 /// Whether "deflate" data has the zlib wrapper that the standard asks for; some servers send it bare.

@@ -11,9 +11,10 @@ use url::Url;
 
 use super::Settings;
 use super::dial::Watch;
+use super::early::BrokenOff;
 use super::memory::Memory;
 use super::proxy::{Proxies, ProxyVariableError};
-use super::read::H2_WINDOW;
+use super::read::{H2_EARLY_WINDOW, H2_WINDOW};
 use super::resolve::Resolver;
 use super::tls::{Tls, TlsFileError};
 use super::way::Way;
@@ -31,6 +32,7 @@ pub struct Fetcher {
     pub(super) resolver: Resolver,
     pub(super) memory: Memory,
     pub(super) proxies: Proxies,
+    pub(super) broken_off: BrokenOff,
     tls: Tls,
     /// The plain client that keeps connections and uses no proxy: what most requests of most runs go through.
     http: Client,
@@ -108,7 +110,7 @@ impl Fetcher {
         let tls = Tls::new(&settings.tls)?;
         let http = plain(builder(&settings, &resolver)).build()?;
         let others = (0..KINDS * (proxies.all().len() + 1)).map(|_| OnceLock::new()).collect();
-        Ok(Self { settings, resolver, memory, proxies, tls, http, others })
+        Ok(Self { settings, resolver, memory, proxies, broken_off: BrokenOff::default(), tls, http, others })
     }
 
     /// The client for a URL and the way to it. `fresh`: one that opens a connection for each request, because where one kept connection
@@ -160,7 +162,7 @@ fn builder(settings: &Settings, resolver: &Resolver) -> ClientBuilder {
         // Under the 5 s after which common servers close, and short because the pool has no other bound on the hosts it remembers.
         .pool_idle_timeout(Duration::from_secs(4))
         // A body that waits for memory must not hold up the others on its connection.
-        .http2_initial_stream_window_size(H2_WINDOW)
+        .http2_initial_stream_window_size(if settings.judge.is_some() { H2_EARLY_WINDOW } else { H2_WINDOW })
         .http2_initial_connection_window_size(i32::MAX.cast_unsigned())
         .http2_keep_alive_interval(Duration::from_secs(10))
         .http2_keep_alive_timeout(Duration::from_secs(10))

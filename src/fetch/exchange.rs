@@ -10,6 +10,7 @@ use url::Url;
 
 use super::client::Fetcher;
 use super::dial::{self, Dial, Peer};
+use super::early::Early;
 use super::error::{self, Sent};
 use super::limits::Limits;
 use super::read::read;
@@ -79,12 +80,15 @@ pub(super) async fn exchange(
     fetcher.learn_address(&sent);
     let status = sent.status();
     // What --accept and --max-body say is meant for pages. One byte more than counts tells that a robots.txt goes on.
-    let (is_accepted, cap) = match ticket.purpose {
-        Purpose::Robots => (status.is_success(), Cap::Cut(robots::MAX_BYTES + 1)),
-        _ => (settings.accept.iter().any(|range| range.contains(&status.as_u16())), Cap::Refuse(settings.max_body)),
+    let (is_accepted, cap, judge) = if ticket.purpose == Purpose::Robots {
+        (status.is_success(), Cap::Cut(robots::MAX_BYTES + 1), None)
+    } else {
+        let is_accepted = settings.accept.iter().any(|range| range.contains(&status.as_u16()));
+        (is_accepted, Cap::Refuse(settings.max_body), settings.judge.as_deref())
     };
     if is_accepted {
-        return read(sent, cap, &mut limits, fetcher.memory.held()).await.map(|(page, held)| Reply::Page(page, held));
+        let early = Early::new(judge, &sent, &fetcher.broken_off);
+        return read(sent, cap, early, &mut limits, fetcher.memory.held()).await.map(|(page, held)| Reply::Page(page, held));
     }
     let reply = refuse(fetcher, &sent);
     drain(sent, &limits).await;

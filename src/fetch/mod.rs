@@ -10,6 +10,7 @@ mod buffer;
 mod client;
 mod cookies;
 mod dial;
+mod early;
 mod error;
 mod exchange;
 mod guard;
@@ -42,7 +43,7 @@ pub use self::lookup::{Found, Lookup, System};
 pub use self::memory::{Held, Memory};
 pub use self::proxy::{Proxy, ProxyError, ProxyVariableError};
 pub use self::tls::{MinTls, TlsFileError, TlsSettings};
-use crate::model::{Failure, Flight, Page, Request, Ticket};
+use crate::model::{Failure, Flight, Judge, Page, Request, Ticket};
 use crate::policy::{Guard, HostRules};
 
 /// How one attempt is made.
@@ -88,6 +89,9 @@ pub struct Settings {
     pub cookie: Option<String>,
     /// Where cookies that servers set are kept, and sent back from. Default: nowhere.
     pub cookies: Option<Arc<Jar>>,
+    /// Who says how much of a page is enough: the rest of its body is left, unless it is small, and neither its faults nor its
+    /// length count. Pages are then as long as what came of them. Default: nobody, and pages are received whole.
+    pub judge: Option<Arc<dyn Judge>>,
     /// The least speed of a body. Default: none.
     pub min_speed: Option<MinSpeed>,
     /// The most bytes of all bodies at a time, as received, decoded and held until they are read. Default 256 MB (256,000,000), and
@@ -117,6 +121,7 @@ impl Default for Settings {
             user: None,
             cookie: None,
             cookies: None,
+            judge: None,
             min_speed: None,
             max_memory: 256_000_000,
         }
@@ -161,7 +166,8 @@ impl Cap {
 /// What one request was answered with.
 #[derive(Debug)]
 pub enum Reply {
-    /// A page with an accepted status, whole, its content codings not yet undone; and what is held of the memory for it.
+    /// A page with an accepted status, whole, its content codings not yet undone, or as much of it as was enough; and what is held
+    /// of the memory for it.
     Page(Page, Held),
     /// A redirect.
     Redirect {

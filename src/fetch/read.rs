@@ -7,6 +7,7 @@ use http::{Version, header};
 use reqwest::{Response, StatusCode};
 
 use super::buffer::Buffer;
+use super::early::Early;
 use super::exchange::{answered, asked_by, content_type, without_credentials};
 use super::limits::Limits;
 use super::memory::{Held, READ_AHEAD};
@@ -17,11 +18,20 @@ use crate::model::{ErrorKind, Failure, Page};
 /// others from coming over the same connection: the connection's window is the largest there is.
 pub(super) const H2_WINDOW: u32 = 256 << 10;
 
+/// The same where bodies may be left early: what is on its way then is lost. It is the protocol's own.
+pub(super) const H2_EARLY_WINDOW: u32 = 65_535;
+
 /// The first read of a body over HTTP/1. hyper reads twice as much whenever a read fills its buffer.
 const FIRST_READ: usize = 8 << 10;
 
 /// Reads an accepted answer to its end, or as far as it is wanted. What it takes of memory stays held with the page.
-pub(super) async fn read(response: Response, cap: Cap, limits: &mut Limits, mut held: Held) -> Result<(Page, Held), Failure> {
+pub(super) async fn read(
+    response: Response,
+    cap: Cap,
+    early: Early<'_>,
+    limits: &mut Limits,
+    mut held: Held,
+) -> Result<(Page, Held), Failure> {
     if response.status() == StatusCode::PARTIAL_CONTENT && matches!(cap, Cap::Refuse(_)) {
         let failure = Failure::new(ErrorKind::Protocol, "the server answered 206 Partial Content, which was not asked for");
         return Err(answered(&response, failure));
@@ -30,18 +40,17 @@ pub(super) async fn read(response: Response, cap: Cap, limits: &mut Limits, mut 
         return Err(answered(&response, failure));
     }
     let mut response = response;
-    match body(&mut response, cap, limits, &mut held).await {
-        Ok(body) => {
-            let page = Page {
-                status: response.status().as_u16(),
-                content_type: content_type(&response),
-                codings: super::body::codings(response.headers()),
-                asked: asked_by(&response),
-                url: without_credentials(response.url().clone()),
-                body,
-            };
-            Ok((page, held))
-        }
+    let mut page = Page {
+        status: response.status().as_u16(),
+        content_type: content_type(&response),
+        codings: super::body::codings(response.headers()),
+        asked: asked_by(&response),
+        url: without_credentials(response.url().clone()),
+        body: Bytes::new(),
+        left_after: None,
+    };
+    match body(&mut response, &mut page, cap, early, limits, &mut held).await {
+        Ok(()) => Ok((page, held)),
         Err(failure) => Err(answered(&response, failure)),
     }
 }
@@ -58,20 +67,29 @@ fn coded_on_the_way(response: &Response) -> Option<Failure> {
     })
 }
 
-async fn body(response: &mut Response, cap: Cap, limits: &mut Limits, held: &mut Held) -> Result<Bytes, Failure> {
+/// Fills in the body of a page: all of it, or as much as is enough.
+async fn body(
+    response: &mut Response,
+    page: &mut Page,
+    cap: Cap,
+    mut early: Early<'_>,
+    limits: &mut Limits,
+    held: &mut Held,
+) -> Result<(), Failure> {
     let too_large = |what: &str| {
         let message = format!("{what}, more than --max-body ({} bytes): raise it if the page is wanted", cap.bytes());
         Err(Failure::new(ErrorKind::TooLarge, message))
     };
     let announced = response.content_length();
-    if let (Cap::Refuse(max), Some(announced)) = (cap, announced)
-        && announced > max
-    {
-        return too_large(&format!("the server announced {announced} bytes"));
-    }
     let mut body = Body { most: cap.bytes(), announced, ..Body::default() };
     let mut ahead = Ahead { is_h2: response.version() == Version::HTTP_2, announced, largest: FIRST_READ };
     loop {
+        if let (Cap::Refuse(max), Some(announced)) = (cap, announced)
+            && announced > max
+            && !early.is_open()
+        {
+            return too_large(&format!("the server announced {announced} bytes"));
+        }
         let so_far = body.len();
         limits.pause(held.hold(body.takes() + ahead.bytes(so_far))).await;
         let chunk = match limits.chunk(response.chunk(), so_far).await? {
@@ -82,21 +100,37 @@ async fn body(response: &mut Response, cap: Cap, limits: &mut Limits, held: &mut
         dial::received(chunk.len());
         limits.came(chunk.len(), so_far)?;
         let is_enough = (so_far + chunk.len()) as u64 > cap.bytes();
-        if is_enough && matches!(cap, Cap::Refuse(_)) {
-            return too_large("the body goes on");
-        }
+        let chunk = match cap {
+            Cap::Refuse(_) if is_enough && !early.is_open() => return too_large("the body goes on"),
+            // What is within the cap may be all that is needed.
+            Cap::Refuse(max) if is_enough => chunk.slice(..usize::try_from(max).unwrap_or(usize::MAX) - so_far),
+            _ => chunk,
+        };
         // Before the piece has its place it is in both, and so is the whole body while it moves to a larger one.
         let (takes, capacity) = body.with(&chunk);
         limits.pause(held.hold(takes + ahead.bytes(so_far))).await;
         body.push(chunk, capacity).map_err(|error| no_memory(&error))?;
         ahead.largest = ahead.largest.max(body.len() - so_far);
+        if early.is_due(body.len()) || is_enough && early.is_open() {
+            limits.pause(held.hold(body.takes() + ahead.bytes(so_far) + Early::takes(page, body.len()))).await;
+            if let Some(enough) = early.look(page, body.as_ref(), cap.bytes(), is_enough) {
+                tracing::debug!(url = %page.url, received = body.len(), "the rest of the body is left");
+                (page.body, page.left_after) = (enough, Some(body.len() as u64));
+                page.codings.clear();
+                held.lower(page.body.len() as u64);
+                return Ok(());
+            }
+        }
         held.lower(body.takes() + ahead.bytes(body.len()));
-        if is_enough {
-            break;
+        match cap {
+            Cap::Refuse(_) if is_enough => return too_large("the body goes on"),
+            Cap::Cut(_) if is_enough => break,
+            _ => {}
         }
     }
     held.lower(body.takes());
-    Ok(body.into())
+    page.body = body.into();
+    Ok(())
 }
 
 /// What the connection may read ahead of us, and what is on its way between it and us.
@@ -163,6 +197,12 @@ impl Body {
         }
         self.joined.push(&chunk);
         Ok(())
+    }
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        if self.joined.len() > 0 { self.joined.as_ref() } else { &self.first }
     }
 }
 

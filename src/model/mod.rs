@@ -25,7 +25,7 @@ pub use counts::{Counts, HostCounts, Latency, Matched};
 pub use earlier::{Claims, Earlier, Finished};
 pub use failure::{ErrorKind, Failure};
 pub use flight::{Flight, Flying, Phase};
-pub use page::{Charset, Page};
+pub use page::{Charset, Judge, Page, Verdict};
 pub use record::{Columns, Data, Record, Saved, Timestamp};
 pub use request::{Body, Media, Request, parse_header, parse_method};
 pub use secrets::Secrets;

@@ -85,7 +85,9 @@ pub async fn run(plan: Plan, observe: impl Observe, mut stop: Stop) -> Result<Su
     // Limits that are counted by address hold only if that is the one that is used.
     let pin_addresses = plan.crawl.frontier.limit_by == LimitBy::Ip;
     let memory = Memory::new(plan.fetch.max_memory, max_body, plan.crawl.concurrency);
-    let fetch = Fetcher::within(fetch::Settings { pin_addresses, ..plan.fetch }, memory)?;
+    // Bodies that are kept are kept whole.
+    let judge = extract.judge().or(plan.fetch.judge).filter(|_| plan.bodies.folder.is_none());
+    let fetch = Fetcher::within(fetch::Settings { pin_addresses, judge, ..plan.fetch }, memory)?;
     let ledger = plan.crawl.pace_state.as_deref().map(|path| Ledger::open(path, SystemTime::now())).transpose()?;
     let ledger = ledger.map(|ledger| ledger.heeding(plan.crawl.frontier.retry.max_wait));
     let observe = Arc::new(Mutex::new(observe));

@@ -4,7 +4,7 @@ use scrape::ErrorKind;
 
 use crate::harness::scrape;
 
-const FLAGS: [&str; 83] = [
+const FLAGS: [&str; 84] = [
     "--input-format",
     "--url-field",
     "--glob",
@@ -55,6 +55,7 @@ const FLAGS: [&str; 83] = [
     "--max-body",
     "--select",
     "--fetch-only",
+    "--head-only",
     "--accept",
     "--max-parse",
     "--parser",

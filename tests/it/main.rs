@@ -20,6 +20,7 @@ mod faults;
 mod guard;
 mod harmless;
 mod harness;
+mod head_only;
 mod help;
 mod hostile;
 mod hosts;

@@ -9,6 +9,8 @@ mod asked;
 mod charset;
 #[path = "../fuzz/checks/decode.rs"]
 mod decode;
+#[path = "../fuzz/checks/early.rs"]
+pub(crate) mod early;
 #[path = "../fuzz/checks/journal.rs"]
 mod journal;
 #[path = "../fuzz/checks/lines.rs"]
@@ -23,10 +25,11 @@ pub(crate) mod tiers;
 type Check = fn(&[u8]);
 
 /// Every fuzz target.
-const TARGETS: [(&str, Check); 8] = [
+const TARGETS: [(&str, Check); 9] = [
     ("asked", asked::check),
     ("charset", charset::check),
     ("decode", decode::check),
+    ("early", early::check),
     ("journal", journal::check),
     ("lines", lines::check),
     ("page", page::check),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::bail;
+use scrape::extract::Parser;
 use scrape::fetch::Memory;
 use scrape::model::Secrets;
 use scrape::policy::guard::Mode;
@@ -34,6 +35,10 @@ pub(crate) fn plan(args: Args) -> anyhow::Result<Plan> {
     plan.extract.parse = !args.fetch_only;
     set(&mut plan.extract.max_time, args.max_parse);
     set(&mut plan.extract.parser, args.parser);
+    plan.extract.head_only = args.head_only;
+    if args.head_only && plan.extract.parser == Parser::Dom {
+        bail!("--parser dom needs pages as a whole, and --head-only leaves them early: take one of them");
+    }
     if !args.select.is_empty() || args.fetch_only {
         plan.extract.fields = args.select;
     }

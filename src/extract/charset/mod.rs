@@ -35,6 +35,46 @@ pub(super) fn decode(page: &Page) -> (Cow<'_, str>, Charset) {
     (text, Charset { name: encoding.name(), by })
 }
 
+/// As much of the text of an HTML page as its beginning settles, whatever follows, and whether a longer beginning settles more;
+/// `None` of a page that is no HTML. Where nothing names the encoding, it is judged by bytes that are not there yet. Whatever it will be
+/// found to be, ASCII stays ASCII in it up to the first byte that is none; and no further byte settles what that means.
+pub(super) fn settled(page: &Page) -> Option<(Cow<'_, str>, bool)> {
+    if !matches!(page.media_type().as_deref(), Some("text/html" | "application/xhtml+xml")) {
+        return None;
+    }
+    if page.body.len() < prescan::BYTES {
+        return Some(("".into(), true));
+    }
+    let (encoding, mark) = match Encoding::for_bom(&page.body) {
+        Some((encoding, mark)) => (encoding, mark),
+        None => match declared(page) {
+            Some((encoding, _)) => (encoding, 0),
+            None if is_xml(page) => (UTF_8, 0),
+            None => {
+                let ascii = &page.body[..Encoding::ascii_valid_up_to(&page.body)];
+                let text = str::from_utf8(ascii).expect("ASCII is UTF-8");
+                return Some((text.into(), ascii.len() == page.body.len()));
+            }
+        },
+    };
+    Some((begun(encoding, &page.body[mark..]), true))
+}
+
+/// The text that bytes begin, but for a character at their end that may go on.
+fn begun<'a>(encoding: &'static Encoding, bytes: &'a [u8]) -> Cow<'a, str> {
+    let whole = if encoding == UTF_8 { Encoding::utf8_valid_up_to(bytes) } else { 0 };
+    if bytes.len() < whole + 4
+        && let Ok(text) = str::from_utf8(&bytes[..whole])
+    {
+        return text.into();
+    }
+    let mut decoder = encoding.new_decoder_without_bom_handling();
+    let mut text = String::with_capacity(decoder.max_utf8_buffer_length(bytes.len()).unwrap_or_default());
+    // What there is no room for in a text is none of it yet.
+    let _ = decoder.decode_to_string(bytes, &mut text, false);
+    text.into()
+}
+
 fn declared(page: &Page) -> Option<(&'static Encoding, &'static str)> {
     let header = page.charset().and_then(|label| Encoding::for_label(label.as_bytes()));
     let own = || if is_xml(page) { prescan::xml(&page.body).map(|xml| (xml, "xml")) } else { prescan::html(&page.body) };

@@ -5,7 +5,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252, X_USER_DEFI
 use memchr::{memchr, memmem};
 
 /// How far a page is looked into.
-const BYTES: usize = 1024;
+pub(super) const BYTES: usize = 1024;
 
 /// The bytes end before what is being read does.
 #[derive(Debug)]

@@ -77,9 +77,11 @@ impl<'a, 'l, 't> Harvest<'a, 'l, 't> {
         self.pending == 0
     }
 
-    /// Whether it is known what links are relative to.
-    pub(super) fn has_base(&self) -> bool {
-        self.base.is_some()
+    /// Whether a value is a link that a `<base>` further on would lead elsewhere.
+    pub(super) fn awaits_base(&self) -> bool {
+        let is_open = |slot: &Slot<'_>| matches!(slot, Slot::Attribute(link) if !is_absolute(&entity::value(link)));
+        let mut fields = self.plan.fields.iter().zip(&self.slots);
+        self.base.is_none() && fields.any(|(field, slots)| field.is_link() && slots.iter().any(is_open))
     }
 
     /// Takes note of an element that begins: the last of the stack, with these attributes.
@@ -169,8 +171,9 @@ impl<'a, 'l, 't> Harvest<'a, 'l, 't> {
                     Slot::Text(text) => text,
                     Slot::Attribute(attribute) => {
                         let value = entity::value(&attribute);
-                        let link = matches!(field.compiled.wanted, Wanted::Attribute { link: true, .. });
-                        base.as_ref().filter(|_| link).map_or_else(|| value.to_string(), |base| base.join(&value, self.steps))
+                        base.as_ref()
+                            .filter(|_| field.is_link())
+                            .map_or_else(|| value.to_string(), |base| base.join(&value, self.steps))
                     }
                 };
                 self.limits.count_value(nth + 1, text.len())?;
@@ -180,6 +183,12 @@ impl<'a, 'l, 't> Harvest<'a, 'l, 't> {
         }
         Ok(values)
     }
+}
+
+/// Whether a link leads to the same place whatever it is relative to.
+fn is_absolute(link: &str) -> bool {
+    let link = link.trim_ascii();
+    ["http://", "https://"].iter().any(|start| link.get(..start.len()).is_some_and(|begun| begun.eq_ignore_ascii_case(start)))
 }
 
 /// Whether an element has what a selector asks of it at the least.

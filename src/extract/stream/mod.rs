@@ -13,11 +13,13 @@
 //! no formatting element (what is in it may be moved) is open: [`Tree::is_calm`]. What still could is looked for in the rest of the
 //! text: another `<html>` or `<body>` whose attributes are added to the first, if a selector may ask for them; a `<base>` that links
 //! are relative to; a `<frameset>`, which takes the place of the body. If any of these words is there, the page is read to its end.
+//! Where the rest has not even been received, [`early`] says whether it has to be.
 //!
 //! **What the limits mean.** A page that is beyond one in what was read here is left to the tree, which refuses it. What is not read
 //! costs nothing, so it is not refused, and neither is what only a tree would take too long for.
 
 mod body;
+mod early;
 mod element;
 pub(super) mod entity;
 mod foreign;
@@ -33,6 +35,7 @@ use memchr::{memchr, memmem};
 use serde_json::Value;
 use url::Url;
 
+pub(super) use self::early::settles;
 use self::harvest::Harvest;
 pub(super) use self::plan::Plan;
 use self::scan::{Declaration, Scan};
@@ -82,29 +85,14 @@ fn pass<'a, 'l, 't>(
     limits: &'a Limits<'l>,
     steps: &'a Steps<'a, 'l>,
 ) -> Result<Harvest<'a, 'l, 't>, Hazard> {
-    let bytes = text.as_bytes();
-    if memchr(0, bytes).is_some() || memmem::find(bytes, "\u{feff}".as_bytes()).is_some() {
+    if is_odd(text) {
         return Err("an odd character");
     }
     let mut tree = Tree::new(text, Harvest::new(text, plan, limits, steps), limits);
     let mut scan = Scan { text, at: 0 };
     let mut may_end = plan.ends;
-    while let Some(skipped) = memchr(b'<', &bytes[scan.at..]) {
-        if skipped > 0 {
-            tree.characters(&text[scan.at..scan.at + skipped])?;
-            scan.at += skipped;
-        }
-        steps.step();
-        match bytes.get(scan.at + 1) {
-            Some(b'a'..=b'z' | b'A'..=b'Z') => start(&mut scan, &mut tree)?,
-            Some(b'/') => end(&mut scan, &mut tree)?,
-            Some(b'!' | b'?') => declaration(&mut scan, &mut tree)?,
-            Some(_) => {
-                tree.characters("<")?;
-                scan.at += 1;
-            }
-            None => return Err("an unfinished tag"),
-        }
+    while let Some(skipped) = memchr(b'<', &text.as_bytes()[scan.at..]) {
+        read_to_next(&mut scan, &mut tree, steps, skipped)?;
         if may_end && tree.harvest.is_complete() && tree.is_calm() {
             if is_final(&text[scan.at..], plan, &tree) {
                 return Ok(tree.harvest);
@@ -123,6 +111,36 @@ fn pass<'a, 'l, 't>(
         tree.pop();
     }
     Ok(tree.harvest)
+}
+
+/// Whether a text holds what the tokenizer treats in ways of its own.
+fn is_odd(text: &str) -> bool {
+    memchr(0, text.as_bytes()).is_some() || memmem::find(text.as_bytes(), "\u{feff}".as_bytes()).is_some()
+}
+
+/// Reads the text that was skipped before a `<`, and what that begins.
+fn read_to_next<'l, 't>(
+    scan: &mut Scan<'t>,
+    tree: &mut Tree<'_, 'l, 't>,
+    steps: &Steps<'_, 'l>,
+    skipped: usize,
+) -> Result<(), Hazard> {
+    if skipped > 0 {
+        tree.characters(&scan.text[scan.at..scan.at + skipped])?;
+        scan.at += skipped;
+    }
+    steps.step();
+    match scan.text.as_bytes().get(scan.at + 1) {
+        Some(b'a'..=b'z' | b'A'..=b'Z') => start(scan, tree),
+        Some(b'/') => end(scan, tree),
+        Some(b'!' | b'?') => declaration(scan, tree),
+        Some(_) => {
+            tree.characters("<")?;
+            scan.at += 1;
+            Ok(())
+        }
+        None => Err("an unfinished tag"),
+    }
 }
 
 /// Reads a start tag, and the text inside where that ends at its end tag only.
@@ -184,7 +202,7 @@ fn is_final(rest: &str, plan: &Plan, tree: &Tree<'_, '_, '_>) -> bool {
     if !plan.steady {
         words.extend(["html", "body"]);
     }
-    if plan.links && !tree.harvest.has_base() {
+    if tree.harvest.awaits_base() {
         words.push("base");
     }
     if tree.mode == Mode::InBody {

@@ -55,9 +55,16 @@ impl Plan {
         Some(Self {
             ends: !fields.iter().any(|field| field.list),
             steady: fields.iter().all(|field| field.compiled.selectors.slice().iter().all(is_steady)),
-            links: fields.iter().any(|field| matches!(field.compiled.wanted, Wanted::Attribute { link: true, .. })),
+            links: fields.iter().any(Field::is_link),
             fields,
         })
+    }
+}
+
+impl Field {
+    /// Whether its values are links.
+    pub(super) fn is_link(&self) -> bool {
+        matches!(self.compiled.wanted, Wanted::Attribute { link: true, .. })
     }
 }
 

@@ -11,7 +11,15 @@ const TEXT: &[u8] = b"<title>hello</title> hello hello hello hello hello";
 
 fn page(codings: &str, body: Vec<u8>) -> Page {
     let codings = codings.split(',').map(str::to_owned).collect();
-    Page { url: "http://a.example/".parse().unwrap(), status: 200, content_type: None, body: body.into(), codings, asked: None }
+    Page {
+        url: "http://a.example/".parse().unwrap(),
+        status: 200,
+        content_type: None,
+        body: body.into(),
+        codings,
+        asked: None,
+        left_after: None,
+    }
 }
 
 fn decoded(codings: &str, body: Vec<u8>) -> Result<Vec<u8>, ErrorKind> {

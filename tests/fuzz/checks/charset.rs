@@ -75,7 +75,8 @@ fn check_declared(content_type: &str, body: &[u8], charset: Charset) {
 fn charset_of(content_type: &str, body: &[u8]) -> Option<Charset> {
     let url = "http://a.example/".parse().expect("a URL");
     let content_type = Some(content_type.to_owned());
-    let page = Page { url, status: 200, content_type, body: body.to_vec().into(), codings: Vec::new(), asked: None };
+    let page =
+        Page { url, status: 200, content_type, body: body.to_vec().into(), codings: Vec::new(), asked: None, left_after: None };
     // That a value is text is so by its type; that it can be written and read back is not.
     let (data, charset) = EXTRACTOR.read(&page).ok()?;
     let json = serde_json::to_string(&data).expect("data is JSON");

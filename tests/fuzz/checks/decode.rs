@@ -61,7 +61,8 @@ fn check_packed(codings: &[&str], body: &[u8], packed: &[u8], at: usize) {
 fn unpack(codings: &[&str], body: &[u8], cap: Cap) -> Result<Vec<u8>, ErrorKind> {
     let url = "http://a.example/".parse().expect("a URL");
     let codings = codings.iter().map(|&coding| coding.to_owned()).collect();
-    let mut page = Page { url, status: 200, content_type: None, body: body.to_vec().into(), codings, asked: None };
+    let mut page =
+        Page { url, status: 200, content_type: None, body: body.to_vec().into(), codings, asked: None, left_after: None };
     decode(&mut page, cap).map_err(|failure| {
         assert_eq!(failure.status, Some(200));
         failure.kind

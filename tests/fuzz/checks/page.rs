@@ -71,5 +71,5 @@ fn tags(bytes: &[u8]) -> Vec<u8> {
 fn page(body: &[u8]) -> Page {
     let url = "http://a.example/dir/".parse().expect("a URL");
     let content_type = Some("text/html; charset=utf-8".to_owned());
-    Page { url, status: 200, content_type, body: body.to_vec().into(), codings: Vec::new(), asked: None }
+    Page { url, status: 200, content_type, body: body.to_vec().into(), codings: Vec::new(), asked: None, left_after: None }
 }

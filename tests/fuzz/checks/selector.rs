@@ -46,6 +46,7 @@ fn read(text: &str) -> serde_json::Value {
     let name = field.name().clone();
     let extractor = Extractor::new(Settings { fields: vec![field], ..Settings::default() }).expect("there is one field");
     let url = "http://a.example/".parse().expect("a URL");
-    let page = Page { url, status: 200, content_type: None, body: PAGE.into(), codings: Vec::new(), asked: None };
+    let page =
+        Page { url, status: 200, content_type: None, body: PAGE.into(), codings: Vec::new(), asked: None, left_after: None };
     extractor.run(&page).expect("the page is small").get(&name).expect("it has the field").clone()
 }

@@ -57,7 +57,8 @@ pub(crate) fn readers<S: AsRef<str>>(fields: &[S]) -> [Extractor; 3] {
 pub(crate) fn compare([auto, own, scraper]: &[Extractor; 3], body: &[u8]) {
     let url = "http://a.example/dir/page?q".parse().expect("a URL");
     let content_type = Some("text/html; charset=utf-8".to_owned());
-    let page = Page { url, status: 200, content_type, body: body.to_vec().into(), codings: Vec::new(), asked: None };
+    let page =
+        Page { url, status: 200, content_type, body: body.to_vec().into(), codings: Vec::new(), asked: None, left_after: None };
     let whole = scraper.read(&page);
     let own = own.read(&page).map(|(mut data, charset)| {
         assert_eq!(data.0.pop(), Some(("sibling".into(), Value::Null)));

@@ -203,6 +203,10 @@ pub(crate) struct Args {
     /// Extract nothing, parse nothing
     #[arg(long, conflicts_with = "select", help_heading = "Extract")]
     pub(crate) fetch_only: bool,
+    /// Download a page no further than to where all fields are known for good, as title, meta and link in its head are; "bytes" is then
+    /// what was taken
+    #[arg(long, conflicts_with_all = ["fetch_only", "save_bodies"], help_heading = "Extract")]
+    pub(crate) head_only: bool,
     /// The statuses that are pages, as 200-299,404
     #[arg(long, value_name = "LIST", value_parser = status_list, help_heading = "Extract")]
     pub(crate) accept: Option<Statuses>,

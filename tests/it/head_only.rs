@@ -1,0 +1,429 @@
+//! `--head-only`: a page is received no further than to what settles its fields, and they are what they would be.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::{Value, json};
+
+use crate::harness::{Authority, Leaf, Reply, Run, Scrape, Site, Work, field, gzip, scrape, thread, zlib, zstandard};
+use crate::seeds::early::{padded, readers, settled};
+
+/// The fields that stand in a head.
+const HEAD: [&str; 6] =
+    ["-s", "title=title", "-s", "about=meta[name=description]::attr(content)", "-s", "canonical=link[rel=canonical]::attr(href)"];
+
+/// The head of a page, as most are.
+const START: &str = "<!doctype html><html lang=en><head><meta charset=utf-8><title>A &amp; b</title>\
+    <meta name=description content='c &lt; d'><link rel=canonical href='https://a.example/page'></head><body>";
+
+/// A page of so many bytes.
+fn page(bytes: usize) -> String {
+    let (mut page, mut dice) = (START.to_owned(), fastrand::Rng::with_seed(7));
+    while page.len() < bytes {
+        page.extend(["<p class=x>paragraph ", &dice.u64(..).to_string(), " of many &amp; more</p>\n"]);
+    }
+    page.truncate(bytes);
+    page
+}
+
+/// What a server sends of a body that it never goes on with: whoever waits for the rest, waits in vain.
+fn begun(whole: &[u8], sent: usize) -> Reply {
+    Reply::html(&whole[..sent]).header("Content-Length", &whole.len().to_string()).hang()
+}
+
+fn head_only() -> Scrape {
+    scrape("--retries 0 --read-timeout 5s --head-only").args(HEAD)
+}
+
+/// The record of a run without its times, and without its URLs, which are those of two pages.
+#[track_caller]
+fn record(run: Scrape, url: String) -> Value {
+    let mut record = run.arg(url).run().code(0).record();
+    for key in ["elapsed_ms", "fetched_at", "url", "final_url", "bytes"] {
+        record[key] = Value::Null;
+    }
+    record
+}
+
+#[test]
+fn a_large_page_is_left_where_its_head_has_said_all_and_the_record_is_the_same() {
+    let site = Site::start();
+    let whole = page(5_000_000);
+    site.page("/whole", Reply::html(&whole)).page("/begun", begun(whole.as_bytes(), 90_000));
+    let expected = record(scrape("").args(HEAD), site.url("/whole"));
+    assert_eq!(expected["data"], json!({"title": "A & b", "about": "c < d", "canonical": "https://a.example/page"}));
+    assert_eq!(record(head_only(), site.url("/begun")), expected);
+    let run = head_only().arg(site.url("/whole")).run().code(0);
+    let taken = field(&run.record(), "bytes").as_u64().unwrap();
+    assert!((4096..1_100_000).contains(&taken), "{taken} bytes of 5,000,000");
+}
+
+#[test]
+fn without_the_flag_nobody_leaves_a_body() {
+    let site = Site::start();
+    site.page("/", begun(page(5_000_000).as_bytes(), 90_000));
+    let record = scrape("--retries 0 --read-timeout 200ms").args(HEAD).arg(site.url("/")).run().code(3).record();
+    assert_eq!(field(&record, "error"), "timeout");
+}
+
+#[test]
+fn a_coded_body_is_unpacked_as_far_as_it_came() {
+    let site = Site::start();
+    let whole = page(5_000_000);
+    let expected = {
+        site.page("/whole", Reply::html(&whole));
+        record(scrape("").args(HEAD), site.url("/whole"))
+    };
+    let twice = zstandard(gzip(&whole));
+    for (coding, body) in [("gzip", gzip(&whole)), ("deflate", zlib(&whole)), ("zstd", zstandard(&whole)), ("gzip, zstd", twice)]
+    {
+        // A block of zstd, which is not unpacked in part, may have 128 KiB.
+        site.page(&format!("/{}", body.len()), begun(&body, 200_000).header("Content-Encoding", coding));
+        assert_eq!(record(head_only(), site.url(&format!("/{}", body.len()))), expected, "{coding}");
+    }
+}
+
+#[test]
+fn what_was_received_is_counted_as_it_came() {
+    let site = Site::start();
+    let body = gzip(page(5_000_000));
+    site.page("/", begun(&body, 90_000).header("Content-Encoding", "gzip"));
+    let work = Work::new();
+    let run = work.scrape("--head-only -s title=title --summary sum.json").arg(site.url("/")).run().code(0);
+    let summary: Value = serde_json::from_str(&work.read("sum.json")).unwrap();
+    let (received, bytes) = (summary["bytes"]["received"].clone(), summary["bytes"]["decoded"].clone());
+    assert_eq!(&bytes, field(&run.record(), "bytes"), "{summary}");
+    assert!((4096..=90_000).contains(&received.as_u64().unwrap()) && bytes.as_u64() > received.as_u64(), "{summary}");
+}
+
+#[test]
+fn where_the_beginning_settles_nothing_the_page_is_received_whole() {
+    let site = Site::start();
+    let whole = page(400_000);
+    let without_title = whole.replace("title>", "name>");
+    let late = format!("{}<title>late</title>", without_title.replace("<body>", "").replace("<p", "<meta"));
+    let relative = whole.replace("https://a.example", "");
+    let nameless = |page: &str| page.replace("<meta charset=utf-8>", "");
+    let latin = nameless(&whole).replace("A &amp; b", "caf\u{e9}").chars().map(|c| c as u8).collect::<Vec<_>>();
+    let typed = |kind: &str, body: &[u8]| Reply::status(200).header("Content-Type", kind).body(body);
+    let html = |body: &str| typed("text/html", body.as_bytes());
+    for (number, (fields, reply)) in [
+        (&HEAD[..], html(&without_title)),
+        (&HEAD[..2], html(&late)),
+        (&HEAD[..], html(&(relative + "<base href=/z/>"))),
+        (&["-s", "all[]=title"], html(&whole)),
+        (&["-s", "h=p"], html(&whole)),
+        (&["-s", "lang=html::attr(lang)"], html(&whole)),
+        (&["-s", "t=title:has(+ meta)"], html(&whole)),
+        (&["-s", "t=title::html"], html(&whole)),
+        (&HEAD[..2], typed("text/html", &latin)),
+        (&HEAD[..2], typed("application/xml", whole.as_bytes())),
+        (&HEAD[..2], typed("image/png", whole.as_bytes())),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        site.page(&format!("/{number}"), reply);
+        let url = site.url(&format!("/{number}"));
+        let full = scrape("").args(fields).arg(&url).run().code(0).record();
+        let run = scrape("--head-only").args(fields).arg(&url).run().code(0).record();
+        for key in ["bytes", "data"] {
+            assert_eq!(field(&run, key), field(&full, key), "{number}: {fields:?}");
+        }
+    }
+    assert_eq!(site.connections(), 22, "one a run");
+}
+
+#[test]
+fn ascii_needs_no_name_of_its_encoding() {
+    let site = Site::start();
+    let whole = page(5_000_000).replace("<meta charset=utf-8>", "") + "\u{e9}";
+    let reply = begun(whole.as_bytes(), 90_000);
+    site.page("/", reply.header("Content-Type", "text/html")); // the first one of the two counts for nobody but us
+    let plain = Reply::status(200).header("Content-Type", "text/html").header("Content-Length", "5000000");
+    site.page("/plain", plain.body(&whole.as_bytes()[..90_000]).hang());
+    assert_eq!(record(head_only(), site.url("/plain"))["data"]["title"], "A & b");
+}
+
+#[test]
+fn what_is_small_or_nearly_there_is_received_whole_so_that_its_connection_goes_on() {
+    let site = Site::start();
+    for bytes in [3000, 20_000, 60_000] {
+        let chunk = page(bytes);
+        let chunked = format!("{:x}\r\n{chunk}\r\n0\r\n\r\n", chunk.len());
+        site.page(&format!("/{bytes}"), Reply::html(chunk));
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n";
+        site.page(&format!("/{bytes}/chunked"), Reply::raw(format!("{head}{chunked}")));
+    }
+    let urls = [3000, 20_000, 60_000].map(|bytes| [format!("/{bytes}"), format!("/{bytes}/chunked")]).concat();
+    let urls: Vec<_> = urls.iter().map(|path| site.url(path)).collect();
+    let run = scrape("-c 1 --head-only --ordered").args(HEAD).args(&urls).run().code(0);
+    assert_eq!(run.each("bytes"), [3000, 3000, 20_000, 20_000, 60_000, 60_000]);
+    assert_eq!(site.connections(), 1);
+}
+
+#[test]
+fn a_body_that_is_left_costs_its_connection_and_nothing_else() {
+    let site = Site::start();
+    site.page("/large", begun(page(5_000_000).as_bytes(), 90_000)).page("/small", Reply::title("small"));
+    let urls = ["/large", "/small", "/small", "/large", "/small"].map(|path| site.url(path));
+    let run = scrape("-c 1 --head-only --ordered --retries 0").args(urls).run().code(0);
+    assert_eq!(run.each("data.title"), ["A & b", "small", "small", "A & b", "small"]);
+    assert_eq!(run.each("attempts"), [1; 5]);
+    assert_eq!(site.connections(), 3);
+}
+
+#[test]
+fn a_fault_of_what_is_left_is_not_seen_and_one_before_it_is() {
+    let site = Site::start();
+    let whole = page(200_000);
+    let mut damaged = gzip(page(5_000_000));
+    let end = damaged.len() - 6;
+    damaged[end] ^= 1;
+    site.page("/cut", Reply::html(&whole.as_bytes()[..50_000]).header("Content-Length", "200000").close());
+    site.page("/damaged", Reply::html(&damaged).header("Content-Encoding", "gzip"));
+    site.page("/early", Reply::html(&whole.as_bytes()[..60]).header("Content-Length", "200000").close());
+    site.page("/unknown", Reply::html(&whole).header("Content-Encoding", "rot13"));
+    site.page("/lying", Reply::html(&whole).header("Content-Encoding", "gzip"));
+    let flags = |flags| scrape(flags).args(["--retries", "0", "-s", "title=title"]);
+    for (path, error) in
+        [("/cut", "body"), ("/damaged", "decode"), ("/early", "body"), ("/unknown", "decode"), ("/lying", "decode")]
+    {
+        let record = flags("").arg(site.url(path)).run().code(3).record();
+        assert_eq!(field(&record, "error"), error, "{path}");
+        let is_seen = !matches!(path, "/cut" | "/damaged");
+        let run = flags("--head-only").arg(site.url(path)).run().code(if is_seen { 3 } else { 0 }).record();
+        assert_eq!(field(&run, "error"), &if is_seen { json!(error) } else { Value::Null }, "{path}");
+    }
+}
+
+#[test]
+fn what_is_left_does_not_count_as_too_large_whether_announced_or_not() {
+    let site = Site::start();
+    let whole = page(200_000);
+    let bare = format!("{}{}", "<p>".repeat(2000), &whole[..100_000]);
+    let chunked = |page: &str| {
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n";
+        Reply::raw(format!("{head}{:x}\r\n{page}\r\n0\r\n\r\n", page.len()))
+    };
+    site.page("/announced", Reply::html(&whole)).page("/chunked", chunked(&whole));
+    site.page("/bare", Reply::html(&bare)).page("/bare/chunked", chunked(&bare));
+    // Within so many bytes there is the head, or none that could be known.
+    for (cap, path, error) in [
+        (50_000, "/announced", None),
+        (50_000, "/chunked", None),
+        (5000, "/announced", None),
+        (5000, "/chunked", None),
+        (1000, "/announced", Some("too_large")),
+        (1000, "/chunked", Some("too_large")),
+        (50_000, "/bare", Some("too_large")),
+        (50_000, "/bare/chunked", Some("too_large")),
+    ] {
+        let run = scrape(&format!("--head-only --max-body {cap}")).args(HEAD).arg(site.url(path)).run();
+        let record = run.code(if error.is_some() { 3 } else { 0 }).record();
+        assert_eq!(field(&record, "error"), &json!(error), "{path} of at most {cap}");
+        let full = scrape(&format!("--max-body {cap}")).args(HEAD).arg(site.url(path)).run().code(3).record();
+        assert_eq!(field(&full, "error"), "too_large");
+    }
+}
+
+#[test]
+fn what_needs_whole_bodies_is_refused_beside_it() {
+    let site = Site::start();
+    for (flags, told) in
+        [("--save-bodies pages", "--save-bodies"), ("--fetch-only", "--fetch-only"), ("--parser dom", "--parser dom")]
+    {
+        let run = scrape(&format!("--head-only {flags}")).arg(site.url("/")).run().code(2);
+        assert!(run.stderr.contains("--head-only") && run.stderr.contains(told), "{}", run.stderr);
+    }
+    assert_eq!(site.hits().len(), 0);
+}
+
+#[test]
+fn the_environment_and_a_file_set_it_and_what_is_typed_goes_before() {
+    let site = Site::start();
+    site.page("/begun", begun(page(5_000_000).as_bytes(), 90_000)).page("/small", Reply::title("x"));
+    let work = Work::new();
+    work.write("c.toml", "head-only = true\n");
+    let flags = "--retries 0 --read-timeout 5s -s title=title";
+    work.scrape(flags).arg("--config").arg("c.toml").arg(site.url("/begun")).run().code(0);
+    work.scrape(flags).env("SCRAPE_HEAD_ONLY", "1").arg(site.url("/begun")).run().code(0);
+    let run = work.scrape("--config c.toml --save-bodies pages").arg(site.url("/small")).run().code(0);
+    assert!(work.path(field(&run.record(), "body").as_str().unwrap()).is_file());
+    let printed = work.scrape("--config c.toml --print-config").run().code(0);
+    assert!(printed.text().lines().any(|line| line.starts_with("head-only = true")), "{}", printed.text());
+}
+
+#[test]
+fn a_robots_txt_is_read_to_its_end() {
+    let site = Site::start();
+    let text = format!("# <title>x</title>\n{}User-agent: *\nDisallow: /no\n", "# nothing\n".repeat(8000));
+    site.robots(&text).page("/no", Reply::title("x")).page("/yes", Reply::title("x"));
+    let run = scrape("--head-only --robots always --ordered").args([site.url("/no"), site.url("/yes")]).run().code(3);
+    assert_eq!(run.each("error"), [json!("robots"), Value::Null]);
+}
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// A server over HTTP/2, and what has become of it so far.
+#[derive(Default)]
+struct Server {
+    /// Whether its bodies have an end.
+    ends: bool,
+    connections: AtomicUsize,
+    /// The streams that were broken off.
+    broken_off: AtomicUsize,
+}
+
+impl Server {
+    /// Starts a run of so many targets against it.
+    fn asked_for(self, targets: usize, flags: &str) -> (Run, Arc<Self>) {
+        let authority = Authority::new();
+        let mut config = ServerConfig::clone(&authority.server(Leaf::Good));
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let config = Arc::new(config);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}/[1-{targets}]", listener.local_addr().unwrap());
+        let server = Arc::new(self);
+        let own = Arc::clone(&server);
+        drop(thread("http2", move || {
+            while let Ok((stream, _)) = listener.accept() {
+                own.connections.fetch_add(1, Ordering::SeqCst);
+                let (config, own) = (Arc::clone(&config), Arc::clone(&own));
+                // A connection ends with an error whoever ends it.
+                drop(thread("connection", move || drop(own.serve(stream, config))));
+            }
+        }));
+        let run = head_only().args(flags.split(' ')).env("SSL_CERT_FILE", authority.file()).arg(url).run();
+        (run, server)
+    }
+
+    /// Answers every request with as much of a page as may be sent of it before it is read.
+    fn serve(&self, stream: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
+        let mut wire = StreamOwned::new(ServerConnection::new(config).map_err(std::io::Error::other)?, stream);
+        wire.read_exact(&mut [0; 24])?;
+        wire.write_all(&frame(SETTINGS, 0, 0, &[]))?;
+        let body = page(60 << 10);
+        loop {
+            let mut head = [0; 9];
+            wire.read_exact(&mut head)?;
+            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+            wire.read_exact(&mut vec![0; length])?;
+            match head[3] {
+                SETTINGS if head[4] == 0 => wire.write_all(&frame(SETTINGS, 1, 0, &[]))?,
+                RST_STREAM => drop(self.broken_off.fetch_add(1, Ordering::SeqCst)),
+                HEADERS => {
+                    let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+                    // Status 200, and a content type that is not indexed.
+                    let fields = [&[0x88, 0x0f, 0x10, 9][..], b"text/html"].concat();
+                    wire.write_all(&frame(HEADERS, 4, id, &fields))?;
+                    for piece in body.as_bytes().chunks(10 << 10) {
+                        wire.write_all(&frame(DATA, 0, id, piece))?;
+                    }
+                    if self.ends {
+                        wire.write_all(&frame(DATA, 1, id, b""))?;
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn over_http_2_the_stream_is_broken_off_and_the_connection_goes_on() {
+    let (run, server) = Server::default().asked_for(20, "-c 1");
+    assert_eq!(run.code(0).each("data.title"), ["A & b"; 20]);
+    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
+    assert!(server.broken_off.load(Ordering::SeqCst) >= 19, "the last may not have been told any more");
+}
+
+#[test]
+fn of_many_streams_only_so_many_are_broken_off_that_the_connection_does_not_break() {
+    let (run, server) = Server { ends: true, ..Server::default() }.asked_for(300, "-c 30");
+    let seconds = usize::try_from(run.took.as_secs()).unwrap();
+    assert_eq!(run.code(0).each("data.title"), ["A & b"; 300]);
+    // Before the first one stands nobody knows that it will do for all.
+    assert!(server.connections.load(Ordering::SeqCst) <= 30);
+    let broken_off = server.broken_off.load(Ordering::SeqCst);
+    assert!((15..=24 * (seconds + 1)).contains(&broken_off), "{broken_off} in {seconds} s");
+}
+
+const PIECES: &[&str] = &[
+    "<!doctype html>",
+    "<html lang=en>",
+    "<head>",
+    "<title>T &amp; t&hellip;</title>",
+    "<title>\u{e9}&copy</title >",
+    "<meta name=description content='a &lt; b'>",
+    "<meta name=viewport content=x>",
+    "<meta name=description>",
+    "<link rel=canonical href=https://b.example/c?a=1&b=2>",
+    "<link rel=canonical href=/c>",
+    "<link rel=icon href=i>",
+    "<base href=/b/>",
+    "<script>'</title><title>no</title>'</script>",
+    "<script src=s></script>",
+    "<style>a>b{}</style>",
+    "<noscript><link rel=canonical href=HTTP://c.example/></noscript>",
+    "<!-- <title>no</title> -->",
+    "\n ",
+    "</head>",
+    "<body>",
+    "x",
+    "<p>y</p>",
+    "<template><title>t</title></template>",
+    "\u{65e5}\u{672c}",
+    "\0",
+    "<svg><title>s</title></svg>",
+    "</br>",
+    "<table><title>in a table</title>",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_beginning_that_settles_the_values_settles_them_whatever_follows(
+        head in prop::collection::vec(select(PIECES), 1..9),
+        rest in prop::collection::vec(select(PIECES), 0..9),
+        cut in any::<prop::sample::Index>(),
+        (fields, kind, begin) in (0..4_usize, 0..4_usize, 0..3_usize),
+    ) {
+        let fields: &[&str] = [
+            &["t=title"][..],
+            &["t=title", "c=link[rel=canonical]::attr(href)"],
+            &["d=meta[name=description]::attr(content)"],
+            &["s=style, script::attr(src)", "l=link::attr(href)"],
+        ][fields];
+        let kind = ["text/html; charset=utf-8", "text/html", "text/html; charset=shift_jis", "application/xhtml+xml"][kind];
+        let begin = ["", "<meta charset=utf-8>", "<meta charset=iso-2022-jp>"][begin];
+        let page = padded(begin.as_bytes(), [head, rest].concat().concat().as_bytes());
+        let shortest = begin.len() + 1031;
+        settled(&readers(fields), kind, &page, shortest + cut.index(page.len() - shortest + 1));
+    }
+}
+
+#[test]
+fn a_head_that_says_all_is_enough_wherever_the_page_is_cut_after_it() {
+    let fields: Vec<_> = HEAD.iter().copied().filter(|word| *word != "-s").collect();
+    let readers = readers(&fields);
+    let page = padded(b"", page(START.len() + 100).as_bytes());
+    let end = page.len() - START.len() - 100 + START.find("</head>").unwrap();
+    for cut in 0..page.len() {
+        assert_eq!(settled(&readers, "text/html; charset=utf-8", &page, cut), cut >= end, "cut at {cut}");
+    }
+}
