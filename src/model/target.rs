@@ -170,6 +170,10 @@ fn looks_like_host(text: &str) -> bool {
 /// ```
 #[must_use]
 pub fn redact(url: &str) -> Cow<'_, str> {
+    // What is secret ends with this, and hardly any URL has one.
+    if memchr::memchr(b'@', url.as_bytes()).is_none() {
+        return Cow::Borrowed(url);
+    }
     let start = url.find("://").map_or(0, |at| at + 3);
     let ends = |c: char| matches!(c, '/' | '?' | '#' | '\\');
     let end = url[start..].find(ends).map_or(url.len(), |at| start + at);

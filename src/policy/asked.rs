@@ -8,7 +8,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 
 use crate::model::Asked;
 
@@ -40,6 +40,10 @@ const FIELDS: [Fields; 3] = [
 /// ```
 #[must_use]
 pub fn asked(status: u16, headers: &HeaderMap, now: SystemTime) -> Option<Asked> {
+    // Hardly any answer asks for anything, and every answer comes by here.
+    if !headers.keys().any(may_ask) {
+        return None;
+    }
     // A date is meant by the server's own clock.
     let date =
         headers.get(header::DATE).and_then(|date| date.to_str().ok()).and_then(|date| httpdate::parse_http_date(date).ok());
@@ -50,6 +54,12 @@ pub fn asked(status: u16, headers: &HeaderMap, now: SystemTime) -> Option<Asked>
         FIELDS.iter().filter_map(|fields| quotas(fields, headers, is_refusal, now)).chain(draft(headers, is_refusal, now));
     let quota = quotas.filter(|asked| !asked.wait.is_zero()).max_by_key(|asked| asked.wait);
     if is_refusal { retry.or(quota) } else { quota.or(retry) }
+}
+
+/// Whether a header of this name may be one of those that are read here.
+fn may_ask(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name == header::RETRY_AFTER.as_str() || name.starts_with("ratelimit") || name.starts_with("x-rate")
 }
 
 /// Reads `Retry-After` (RFC 9110, section 10.2.3): seconds, or one of the three HTTP-date forms. What is neither is `None`, a date

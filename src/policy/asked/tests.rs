@@ -167,3 +167,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn every_field_that_is_read_is_looked_for() {
+    let fields = FIELDS.iter().flat_map(|(remaining, resets)| [remaining, &resets[0], &resets[1]]);
+    for name in fields.chain([&RETRY_AFTER, &"RateLimit", &"RateLimit-Policy"]) {
+        assert!(may_ask(&name.parse().unwrap()), "{name}");
+    }
+    assert!(!may_ask(&header::DATE));
+}
