@@ -87,7 +87,8 @@ fn done(ticket: Ticket) -> Done {
 /// Fields are read from so many pages of 20 KiB and as many of 200 KiB.
 fn pages(count: usize, fields: &[&str], parser: Parser) -> impl FnOnce() + use<> {
     let fields: Vec<Field> = fields.iter().map(|field| field.parse().expect("a field")).collect();
-    let extractor = Extractor::new(extract::Settings { fields, parser, ..extract::Settings::default() }).expect("the names differ");
+    let extractor =
+        Extractor::new(extract::Settings { fields, parser, ..extract::Settings::default() }).expect("the names differ");
     let pages = [20, 200].map(|kib| page::page("text/html; charset=utf-8", page::html(kib, "Ünïcödé, 5 €")));
     move || {
         for _ in 0..count {
@@ -107,7 +108,8 @@ fn write(format: &'static str) -> impl FnOnce() {
     move || {
         let output = To { place: Destination::Writer(Box::new(io::sink())), format: Some(format) };
         let mut count = 0;
-        let mut writer = sink::open(sink::Settings { outputs: vec![output], ..sink::Settings::default() }, &columns).expect("a sink");
+        let mut writer =
+            sink::open(sink::Settings { outputs: vec![output], ..sink::Settings::default() }, &columns).expect("a sink");
         writer.run(&mut records, &mut |_| count += 1).expect("there is room");
         writer.finish(true).expect("there is room");
         assert_eq!(count, 5000);

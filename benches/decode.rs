@@ -76,7 +76,8 @@ fn charsets(c: &mut Criterion) {
             let page = shop::page(&content_type, &*body);
             let read = extractor.read(&page).expect("a usual page").1.expect("it was read");
             assert!(read.name.eq_ignore_ascii_case(label), "{label} was read as {}", read.name);
-            group.bench_function(format!("{label}, {how}"), |b| b.iter(|| extractor.run(black_box(&page)).expect("a usual page")));
+            group
+                .bench_function(format!("{label}, {how}"), |b| b.iter(|| extractor.run(black_box(&page)).expect("a usual page")));
         }
     }
 }
