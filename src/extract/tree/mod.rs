@@ -30,3 +30,68 @@ pub(super) fn parse(text: &str, limits: &Limits<'_>) -> Result<Tree, Failure> {
     token::read(text, &guard, limits)?;
     Ok(guard.finish()?.into_tree())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::page;
+    use super::super::{Extractor, Parser, Settings};
+
+    /// All of a page's tree, as both kinds of it say.
+    fn both(text: &str) -> [Option<String>; 2] {
+        let fields = ["whole=html::html", "first[]=:first-child", "links[]=*::attr(href)"];
+        [Parser::Auto, Parser::Dom].map(|parser| {
+            let fields = fields.iter().map(|field| field.parse().unwrap()).collect();
+            let data = Extractor::new(Settings { fields, parser, ..Settings::default() }).unwrap().run(&page(text.as_bytes()));
+            data.ok().map(|data| serde_json::to_string(&data).unwrap())
+        })
+    }
+
+    #[test]
+    fn what_is_odd_is_handed_over_in_the_state_that_it_is_met_in() {
+        let many = (0..70).fold(String::new(), |many, n| many + &format!(" a{n}=x"));
+        let long = "x&nosuch;".repeat(10_000);
+        for odd in [
+            "<b\"c\">d</b>",
+            "<a href='x'b>c",
+            "<a href=?b=1&c=2>d</a>",
+            "</>x</ y></é>",
+            "<title>a &lt; </titles></title >b",
+            "<title>a</title b=\"c\"d>e",
+            "<title>a</title",
+            "<textarea>\r\n</b>&amp;",
+            "<textarea>&#10x</textarea>y",
+            "<pre>&#10;x",
+            "<pre>&NewLine;x",
+            "<pre>\r\n\r\nx",
+            "<script><!-- <script> </script> --></script>x",
+            "<script><!-- a --></script><p>x",
+            "<style>a>b{}</style></p>x",
+            "<plaintext>a</plaintext>&amp;<b>",
+            "<svg><![CDATA[a<b]]></svg><![CDATA[c]]>d",
+            "<svg><title>&amp;<b>c</svg>",
+            "<!--a--!>b<!-->c<!--->d-->e",
+            "<!doctype html PUBLIC 'x'><p><table>",
+            "<?x y?><p>a<!x>b",
+            "<math definitionurl=x><svg viewbox=y xlink:href=z href=w>",
+            "<template><tr><td>a</template><table><td>b",
+            "<table>a<td>b</table><b><p>c</b>d",
+            "<p a=1 A=2 a=3>x",
+            "a\r\nb\rc<p title='d\r\ne'><!--f\rg-->",
+            "a\0b<p>\u{feff}c",
+            "<",
+            "<p",
+            "&copy",
+            "&copy<b>&ampx",
+            &format!("<p{many}>x<p>y"),
+            &format!("<p>{long}<p title='{long}'>y"),
+        ] {
+            for text in
+                [odd.to_owned(), format!("<!doctype html><p>x</p>{odd}<i>y</i>&amp;<pre>\nz"), format!("<div><{odd}</div>")]
+            {
+                let [own, scraper] = both(&text);
+                assert!(own.is_some());
+                assert_eq!(own, scraper, "{text}");
+            }
+        }
+    }
+}

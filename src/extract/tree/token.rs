@@ -1,8 +1,8 @@
 //! Text → tokens, for pages as they should be: what is between tags and in quotes is not looked at letter by letter.
 //!
 //! **Why they are html5ever's tokens.** [`Scan`] says where a tag ends only where the standard leaves no doubt. At all else the rest of
-//! the page is handed to html5ever's tokenizer, in the state that it would be in by then; a character or a declaration that is odd
-//! but ends for certain is read by it alone. Into how many tokens a text is cut is not the same, and does not matter: the builder
+//! the page is handed to html5ever's tokenizer, in the state that it would be in by then; a reference or a doctype, which end for
+//! certain, are given to one of their own. Into how many tokens a text is cut is not the same, and does not matter: the builder
 //! and the tree join them. Neither do errors, which the builder only counts, but for one after a `<pre>`: see [`Reader::text`].
 
 use std::borrow::Cow;
@@ -25,6 +25,9 @@ use crate::model::Failure;
 
 /// More attributes are compared with each other slice by slice: see [`feed`].
 const ATTRIBUTES: usize = 64;
+
+/// More bytes with references in them are read slice by slice too: some are left to a tokenizer that looks at no clock.
+const REFERENCES: usize = 1 << 16;
 
 /// Gives a page's tokens to the builder, to the last one.
 pub(super) fn read<S: Growing>(text: &str, guard: &Guard<'_, '_, S>, limits: &Limits<'_>) -> Result<(), Failure> {
@@ -124,11 +127,8 @@ impl<S: Growing> Reader<'_, '_, '_, '_, S> {
             // An error in the reference would keep a line break that it stands for.
             return Err("a reference where a line break matters");
         }
-        let text = if memchr(b'&', written.as_bytes()).is_some() {
-            entity::text(&self.lines(written)).as_ref().into()
-        } else {
-            self.verbatim(start, end)
-        };
+        let text =
+            if has_references(written)? { entity::text(&self.lines(written)).as_ref().into() } else { self.verbatim(start, end) };
         self.scan.at = end;
         let _ = self.give(Token::CharacterTokens(text));
         Ok(())
@@ -174,6 +174,7 @@ impl<S: Growing> Reader<'_, '_, '_, '_, S> {
                 had_duplicate_attributes = true;
                 continue;
             }
+            has_references(attribute.value)?;
             let value = match entity::value(attribute) {
                 Cow::Borrowed("") => StrTendril::new(),
                 Cow::Borrowed(value) => {
@@ -238,4 +239,10 @@ impl<S: Growing> Reader<'_, '_, '_, '_, S> {
             Cow::Borrowed(text)
         }
     }
+}
+
+/// Whether there may be references in a text.
+fn has_references(text: &str) -> Result<bool, Hazard> {
+    let has = memchr(b'&', text.as_bytes()).is_some();
+    if has && text.len() > REFERENCES { Err("a long text with references") } else { Ok(has) }
 }

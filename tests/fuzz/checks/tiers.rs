@@ -22,6 +22,18 @@ const FIELDS: [&[&str]; 8] = [
 /// The readers of each.
 static READERS: LazyLock<Vec<[Extractor; 3]>> = LazyLock::new(|| FIELDS.iter().map(|fields| readers(fields)).collect());
 
+/// What shows how everything lies in the two trees, whatever else is asked for.
+static TREES: LazyLock<[Extractor; 3]> = LazyLock::new(|| {
+    readers(&[
+        "whole=html::html",
+        "nth[]=:nth-child(2n+1), :nth-last-of-type(2)",
+        "after[]=p + *, li ~ li, td ~ *",
+        "has[]=:has(> b, ~ p):not(:root):not(html)",
+        "empty[]=:empty, :only-child",
+        "names[]=viewBox, [viewBox], [xlink\\:href], foreignObject *",
+    ])
+});
+
 /// What pages are made of, by the byte that stands for it.
 const PIECES: &str = "<!doctype html>|<html>|<html lang=x>|<head>|</head>|<body>|<body class=a>|</body>|</html>|<title>|</title>|\
     <meta name=description content='a &amp; b'>|<link rel=canonical href=/c>|<base href=/b/>|<script>|</script>|<script src=s>a<b</script>|\
@@ -54,7 +66,12 @@ pub(crate) fn readers<S: AsRef<str>>(fields: &[S]) -> [Extractor; 3] {
 }
 
 /// All read the same in a page.
-pub(crate) fn compare([auto, own, scraper]: &[Extractor; 3], body: &[u8]) {
+pub(crate) fn compare(readers: &[Extractor; 3], body: &[u8]) {
+    compare_all(readers, body);
+    compare_all(&TREES, body);
+}
+
+fn compare_all([auto, own, scraper]: &[Extractor; 3], body: &[u8]) {
     let url = "http://a.example/dir/page?q".parse().expect("a URL");
     let content_type = Some("text/html; charset=utf-8".to_owned());
     let page =
