@@ -220,19 +220,21 @@ impl Extractor {
         }
         let limits = Limits::new(&self.settings, page.body.len(), &self.large);
         let (text, charset) = charset::decode(page);
-        let read = move || -> Result<Result<Vec<(Arc<str>, Value)>, Effort>, Failure> {
+        let named = |values: Vec<Value>| Data(fields.iter().map(|field| field.name().clone()).zip(values).collect());
+        let read = move || -> Result<Result<Data, Effort>, Failure> {
             if let Some(plan) = self.plan.as_ref().filter(|_| effort != Effort::Tree) {
                 match stream::read(&text, &page.url, plan, &limits, glance)? {
-                    Ok(values) => return Ok(Ok(fields.iter().map(|field| field.name().clone()).zip(values).collect())),
+                    Ok(values) => return Ok(Ok(named(values))),
                     Err(effort) if glance.is_some() => return Ok(Err(effort)),
                     Err(_) => {}
                 }
             }
             let document = Document::new(&text, &page.url, limits)?;
             drop(text);
-            fields.iter().map(|field| Ok((field.name().clone(), field.read(&document)?))).collect::<Result<_, _>>().map(Ok)
+            let values = fields.iter().map(|field| field.read(&document)).collect::<Result<_, _>>()?;
+            Ok(Ok(named(values)))
         };
-        read().map(|read| read.map(|values| (Data(values), Some(charset)))).map_err(|failure| Failure {
+        read().map(|read| read.map(|data| (data, Some(charset)))).map_err(|failure| Failure {
             status: Some(page.status),
             content_type: page.content_type.clone(),
             ..failure
