@@ -134,10 +134,10 @@ mod tests {
     #[tokio::test]
     async fn what_nobody_waits_for_any_more_is_not_done() {
         let readers = Readers::new(1);
-        let (release, held) = mpsc::channel();
+        let (release, held) = mpsc::sync_channel(1);
         let mut busy = Box::pin(readers.call(move || held.recv()));
         assert!(busy.as_mut().now_or_never().is_none());
-        let (mark, marked) = mpsc::channel();
+        let (mark, marked) = mpsc::sync_channel(1);
         let mut given_up = Box::pin(readers.call(move || mark.send(())));
         assert!(given_up.as_mut().now_or_never().is_none());
         drop(given_up);

@@ -114,7 +114,7 @@ pub trait Extract: fmt::Debug + Send + Sync {
 
 /// How much is done to read a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effort {
+pub(crate) enum Effort {
     /// A glance: some 0.2 ms at most on a usual machine. So many bytes are read as they go by; a tree is made of a short page only.
     Glance(usize),
     /// Whatever it takes.
@@ -211,7 +211,7 @@ impl Extractor {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    pub fn read_by(&self, page: &Page, effort: Effort) -> Result<Result<(Data, Option<Charset>), Effort>, Failure> {
+    pub(crate) fn read_by(&self, page: &Page, effort: Effort) -> Result<Result<(Data, Option<Charset>), Effort>, Failure> {
         let fields = &self.settings.fields;
         if fields.is_empty() || !charset::is_markup(page) {
             let nothing = fields.iter().map(|field| (field.name().clone(), field.nothing())).collect();
@@ -221,30 +221,38 @@ impl Extractor {
             Effort::Glance(most) if page.body.len() > SHORT => Some(most),
             _ => None,
         };
-        if let Some(most) = glance
-            && page.body.len() > self.plan.as_ref().map_or(0, |plan| if plan.ends { most.saturating_mul(AHEAD) } else { most })
-        {
+        if glance.is_some_and(|most| !self.may_be_near(page, most)) {
             return Ok(Err(Effort::Any));
         }
         let limits = Limits::new(&self.settings, page.body.len(), &self.large);
         let (text, charset) = charset::decode(page);
-        let read = move || -> Result<Result<Vec<(Arc<str>, Value)>, Effort>, Failure> {
+        let named = |values: Vec<Value>| Data(fields.iter().map(|field| field.name().clone()).zip(values).collect());
+        let read = move || -> Result<Result<Data, Effort>, Failure> {
             if let Some(plan) = self.plan.as_ref().filter(|_| effort != Effort::Tree) {
                 match stream::read(&text, &page.url, plan, &limits, glance)? {
-                    Ok(values) => return Ok(Ok(fields.iter().map(|field| field.name().clone()).zip(values).collect())),
+                    Ok(values) => return Ok(Ok(named(values))),
                     Err(effort) if glance.is_some() => return Ok(Err(effort)),
                     Err(_) => {}
                 }
             }
             let document = Document::new(&text, &page.url, self.settings.parser, limits)?;
             drop(text);
-            fields.iter().map(|field| Ok((field.name().clone(), field.read(&document)?))).collect::<Result<_, _>>().map(Ok)
+            let values = fields.iter().map(|field| field.read(&document)).collect::<Result<_, _>>()?;
+            Ok(Ok(named(values)))
         };
-        read().map(|read| read.map(|values| (Data(values), Some(charset)))).map_err(|failure| Failure {
+        read().map(|read| read.map(|data| (data, Some(charset)))).map_err(|failure| Failure {
             status: Some(page.status),
             content_type: page.content_type.clone(),
             ..failure
         })
+    }
+
+    /// Whether the values of a page may be found without a tree, in so many bytes of it. More than these are looked at only where they
+    /// need not be decoded, which takes longer than to search them.
+    fn may_be_near(&self, page: &Page, most: usize) -> bool {
+        let Some(plan) = &self.plan else { return false };
+        let bytes = page.body.len();
+        bytes <= most || plan.ends && bytes <= most.saturating_mul(AHEAD) && str::from_utf8(&page.body).is_ok()
     }
 }
 

@@ -46,6 +46,7 @@ fn what_a_page_shows_without_scripts_is_read() {
 fn a_glance_is_enough_where_the_values_are_near_and_says_what_it_takes_where_they_are_not() {
     let filler = "<p>some text".repeat(2000);
     let near = format!("<title>t</title>{filler}");
+    let long = near.repeat(4);
     let far = format!("<body>{filler}<h1>t</h1>");
     let odd = format!("<title>t</title><table>x{filler}</table><h1>t</h1>");
     for (fields, html, glance, done) in [
@@ -55,6 +56,7 @@ fn a_glance_is_enough_where_the_values_are_near_and_says_what_it_takes_where_the
         (&["x[]=h1"], &far, 8 << 10, Err(Effort::Any)),
         (&["x[]=h1"], &far, 32 << 10, Ok(())),
         (&["x=h1"], &odd, 32 << 10, Err(Effort::Tree)),
+        (&["x=title"], &long, 8 << 10, Err(Effort::Any)),
         (&["x=title + h1"], &near, 32 << 10, Err(Effort::Any)),
         // A short page is read whatever it takes.
         (&["x=h1"], &"<table>x</table><h1>t</h1>".to_owned(), 1, Ok(())),
@@ -71,6 +73,10 @@ fn a_glance_is_enough_where_the_values_are_near_and_says_what_it_takes_where_the
             }
         }
     }
+    let not_utf_8 = page(&[near.as_bytes(), b"\xe9"].concat());
+    let title = extractor(&["x=title"]);
+    assert_eq!(title.read_by(&not_utf_8, Effort::Glance(8 << 10)).unwrap().unwrap_err(), Effort::Any);
+    assert!(title.read_by(&not_utf_8, Effort::Glance(32 << 10)).unwrap().is_ok());
 }
 
 #[test]

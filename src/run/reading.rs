@@ -179,18 +179,20 @@ mod tests {
     fn what_came_is_handed_over_before_more_is_waited_for() {
         let (from, mut pipe) = io::pipe().unwrap();
         let (out, mut batches) = targets(1000);
-        let reading = thread::spawn(move || out.send(&mut reader(Box::new(from))));
-        for n in 0..5 {
-            write!(pipe, "http://a.example/{n}\nhttp://b.example/{n}\n").unwrap();
-            let mut got = urls(batches.blocking_recv().unwrap());
-            if got.len() == 1 {
-                got.extend(urls(batches.blocking_recv().unwrap())); // half of it was read before the rest was there
+        thread::scope(|scope| {
+            let reading = scope.spawn(move || out.send(&mut reader(Box::new(from))));
+            for n in 0..5 {
+                write!(pipe, "http://a.example/{n}\nhttp://b.example/{n}\n").unwrap();
+                let mut got = urls(batches.blocking_recv().unwrap());
+                if got.len() == 1 {
+                    got.extend(urls(batches.blocking_recv().unwrap())); // half of it was read before the rest was there
+                }
+                assert_eq!(got, [format!("http://a.example/{n}"), format!("http://b.example/{n}")]);
             }
-            assert_eq!(got, [format!("http://a.example/{n}"), format!("http://b.example/{n}")]);
-        }
-        drop(pipe);
-        assert!(batches.blocking_recv().is_none());
-        reading.join().unwrap().unwrap();
+            drop(pipe);
+            assert!(batches.blocking_recv().is_none());
+            reading.join().unwrap().unwrap();
+        });
     }
 
     #[test]
