@@ -69,7 +69,7 @@ impl<'a> Early<'a> {
 
     /// The bytes of memory that a look at so many bytes takes.
     pub(super) fn takes(page: &Page, so_far: usize) -> u64 {
-        (if page.codings.is_empty() { so_far.min(LONGEST) } else { LONGEST }) as u64
+        (if page.codings.is_empty() { so_far.min(LONGEST) } else { LONGEST * page.codings.len() }) as u64
     }
 
     /// What `received` unpacks to, if that is enough of the page, and no longer than `max`. A body that goes on beyond that has no
