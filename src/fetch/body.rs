@@ -1,5 +1,6 @@
 //! Undoes content codings (RFC 9110, section 8.4), counting what comes out: a body is whole and within its cap, or it is a failure.
 
+use std::borrow::Cow;
 use std::io::{self, Read};
 
 use flate2::bufread::{DeflateDecoder, GzDecoder, ZlibDecoder};
@@ -126,17 +127,20 @@ pub(super) fn unpacked(received: &[u8], codings: &[String], most: usize) -> io::
     if codings.len() > MAX_CODINGS {
         return Err(io::ErrorKind::Unsupported.into());
     }
-    let mut body = received[..received.len().min(most)].to_vec();
-    for (nth, coding) in codings.iter().rev().enumerate() {
-        let packed = if nth == 0 { received.to_vec() } else { body };
-        body = Vec::new();
-        match decoder(coding, &packed)?.take(most as u64).read_to_end(&mut body) {
+    let mut body = Cow::Borrowed(received);
+    for coding in codings.iter().rev() {
+        let mut unpacked = Vec::new();
+        match decoder(coding, &body)?.take(most as u64).read_to_end(&mut unpacked) {
             // It is only a beginning.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
             read => drop(read?),
         }
+        body = unpacked.into();
     }
-    Ok(body)
+    Ok(match body {
+        Cow::Borrowed(received) => received[..received.len().min(most)].to_vec(),
+        Cow::Owned(unpacked) => unpacked,
+    })
 }
 
 /// Whether "deflate" data has the zlib wrapper that the standard asks for; some servers send it bare.

@@ -69,7 +69,7 @@ impl<'a> Early<'a> {
 
     /// The bytes of memory that a look at so many bytes takes.
     pub(super) fn takes(page: &Page, so_far: usize) -> u64 {
-        (if page.codings.is_empty() { so_far.min(LONGEST) } else { LONGEST }) as u64
+        (if page.codings.is_empty() { so_far.min(LONGEST) } else { LONGEST * page.codings.len() }) as u64
     }
 
     /// What `received` unpacks to, if that is enough of the page, and no longer than `max`. A body that goes on beyond that has no
@@ -97,7 +97,7 @@ impl<'a> Early<'a> {
 /// The streams that were broken off of late over HTTP/2, by their origin. The HTTP client passes over what still comes of the last 50
 /// of a connection, for a second; what comes of others makes it give up the connection in the end, and all that is on its way there.
 #[derive(Debug)]
-pub(super) struct BrokenOff(Mutex<[Lately; PLACES]>);
+pub(super) struct BrokenOff(Mutex<Box<[Lately; PLACES]>>);
 
 /// Origins that share a place share what they may.
 const PLACES: usize = 128;
@@ -113,7 +113,7 @@ struct Lately {
 
 impl Default for BrokenOff {
     fn default() -> Self {
-        Self(Mutex::new([Lately::default(); PLACES]))
+        Self(Mutex::new([Lately::default(); PLACES].into()))
     }
 }
 

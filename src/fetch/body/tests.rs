@@ -298,3 +298,27 @@ fn a_body_that_is_refused_memory_is_as_it_was_and_is_read_later() {
         assert_eq!((&twice.body[..], twice.codings.len()), (&text[..], 0), "{name}");
     }
 }
+
+#[test]
+fn the_beginning_of_a_coded_body_unpacks_to_the_beginning_of_the_body() {
+    let text: Vec<u8> = (0..300_000).map(|at: u32| if at.is_multiple_of(3) { fastrand::u8(..) } else { b'x' }).collect();
+    let names = |codings: &str| codings.split(',').map(str::to_owned).collect::<Vec<_>>();
+    for (coding, name) in [("gzip", "gzip"), ("zlib", "deflate"), ("raw", "deflate"), ("zstd", "zstd")] {
+        let whole = packed(coding, &text);
+        for length in [0, 1, 9, 1000, whole.len() / 2, whole.len() - 1, whole.len()] {
+            let begun = unpacked(&whole[..length], &names(name), 200_000).unwrap();
+            assert!(text.starts_with(&begun) && begun.len() <= 200_000, "{coding} of {length}");
+            // zstd unpacks whole blocks.
+            let (least, block) = if length < 1000 { (0, 0) } else { (length.min(200_000), 128 << 10) };
+            assert!(begun.len() + block >= least, "{coding}: {} of {length}", begun.len());
+        }
+    }
+    let twice = packed("zstd", &packed("gzip", TEXT));
+    assert_eq!(unpacked(&twice, &names("gzip,zstd"), 1000).unwrap(), TEXT);
+    assert_eq!(unpacked(BROTLI, &names("br"), 1000).unwrap(), TEXT);
+    assert!(TEXT.starts_with(&unpacked(&BROTLI[..20], &names("br"), 1000).unwrap()));
+    assert_eq!(unpacked(TEXT, &[], 10).unwrap(), &TEXT[..10]);
+    for name in ["gzip", "deflate", "br", "zstd", "compress", "gzip,gzip,gzip,gzip"] {
+        assert!(unpacked(TEXT, &names(name), 1000).is_err(), "{name}");
+    }
+}
