@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::header;
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
@@ -46,13 +46,13 @@ impl Fetch for Fetcher {
 pub(super) async fn exchange(
     fetcher: &Fetcher,
     ticket: &Ticket,
-    request: RequestBuilder,
+    sending: impl Future<Output = reqwest::Result<Response>>,
     way: &Way<'_>,
     past: Duration,
 ) -> Result<Reply, Failure> {
     let settings = &fetcher.settings;
     let mut limits = Limits::new(settings, past);
-    let sent = match limits.head(request.send()).await {
+    let sent = match limits.head(sending).await {
         Ok(Ok(response)) => response,
         Err(late) => {
             if dial::state() == Dial::Started {

@@ -2,7 +2,7 @@
 //! was given for a host to that host, and what a server set to where its cookies belong.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use reqwest::RequestBuilder;
+use reqwest::Response;
 
 use super::client::Fetcher;
 use super::way::Way;
@@ -16,16 +16,22 @@ const OF_BODY: [HeaderName; 4] =
 /// Methods that are expected to have a body, so that it is said where there is none.
 const FILLED: [Method; 3] = [Method::POST, Method::PUT, Method::PATCH];
 
-/// The request that a ticket allows.
-pub(super) fn request(fetcher: &Fetcher, ticket: &Ticket, way: &Way<'_>) -> Result<RequestBuilder, Failure> {
+/// The request that a ticket allows, ready to be sent when it is polled. Only what is left of it then is kept for as long as it takes.
+pub(super) fn request(
+    fetcher: &Fetcher,
+    ticket: &Ticket,
+    way: &Way<'_>,
+) -> Result<impl Future<Output = reqwest::Result<Response>> + use<>, Failure> {
     let settings = &fetcher.settings;
     let mut url = ticket.url.clone();
     let own = ticket.target.url.as_ref().ok().filter(|_| ticket.is_same_origin());
     // Where a redirect put credentials into its URL they are not the user's; where it stays on the origin the user's are kept.
     let (user, password) = own.map_or(("", None), |own| (own.username(), own.password()));
-    // Percent-encoded as they stand in the URL, so setting them changes nothing but where they stand; only a URL without a host
-    // refuses.
-    let _ = url.set_username(user).and_then(|()| url.set_password(password));
+    if url.username() != user || url.password() != password {
+        // Percent-encoded as they stand in the URL, so setting them changes nothing but where they stand; only a URL without a host
+        // refuses.
+        let _ = url.set_username(user).and_then(|()| url.set_password(password));
+    }
     let has_credentials = !user.is_empty() || password.is_some();
     let body = if own.is_some() { body(settings, ticket) } else { None };
     let mut headers = HeaderMap::new();
@@ -51,11 +57,12 @@ pub(super) fn request(fetcher: &Fetcher, ticket: &Ticket, way: &Way<'_>) -> Resu
         Some(User { name, password }) => request.basic_auth(name, Some(password)),
         None => request,
     };
-    Ok(match body.filter(|body| !body.bytes.is_empty()) {
+    let request = match body.filter(|body| !body.bytes.is_empty()) {
         Some(body) => request.headers(headers).body(body.bytes.clone()),
         None if FILLED.contains(&ticket.method) => request.headers(headers).header(header::CONTENT_LENGTH, 0),
         None => request.headers(headers),
-    })
+    };
+    Ok(request.send())
 }
 
 /// The body of a page's request, until a redirect has dropped it.

@@ -64,9 +64,9 @@ pub(super) async fn by_some_way(fetcher: &Fetcher, ticket: &Ticket, flight: &Arc
     let mut way = fetcher.proxies.way(&ticket.url, &[]).expect("there is a way where none was tried");
     let (mut tried, mut is_hopeless) = (Vec::new(), true);
     loop {
-        let request = request(fetcher, ticket, &way)?;
+        let sending = request(fetcher, ticket, &way)?;
         let past = ticket.spent + began.elapsed();
-        let mut reply = dial::watched(flight, peer(ticket, &way), exchange(fetcher, ticket, request, &way, past)).await;
+        let mut reply = dial::watched(flight, peer(ticket, &way), exchange(fetcher, ticket, sending, &way, past)).await;
         fetcher.proxies.learn(&way);
         let Some(culprit) = way.culprit() else { return reply };
         tried.push(culprit);
