@@ -1,14 +1,9 @@
 //! Where pages are read: those that a glance is enough for beside the sockets, the others on threads of their own.
-//!
-//! A thread that is done with a page goes on with the next one that waits. Were it handed over by the loop, the thread would idle
-//! until the loop, which may be busy with sockets, has heard of it.
 
-use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use tokio::sync::oneshot;
+use tokio::sync::Semaphore;
 
 use crate::extract::Effort;
 
@@ -18,83 +13,34 @@ const GLANCE: usize = 16 << 10;
 /// The same where there is one processor only, and nothing goes on beside the sockets anyway.
 const LONG_GLANCE: usize = 48 << 10;
 
-type Job = Box<dyn FnOnce() + Send>;
-
-/// The threads, and what waits for them. Pages that wait are held by workers, so that there are no more of them than these.
+/// How much of a page is read where it arrives, and how many are read on other threads.
 #[derive(Debug)]
 pub(super) struct Readers {
     /// What is read of a page where it arrives.
     pub(super) glance: Effort,
-    /// One thread a processor: more pages at a time would only take memory and turns from each other.
-    most: usize,
-    desk: Arc<Mutex<Desk>>,
-}
-
-#[derive(Default)]
-struct Desk {
-    waiting: VecDeque<Job>,
-    at_work: usize,
+    /// One permit a processor: more pages at a time would only take memory and turns from each other.
+    turns: Semaphore,
 }
 
 impl Readers {
     /// For so many processors.
     pub(super) fn new(processors: usize) -> Self {
         let glance = Effort::Glance(if processors > 1 { GLANCE } else { LONG_GLANCE });
-        Self { glance, most: processors.max(1), desk: Arc::default() }
+        Self { glance, turns: Semaphore::new(processors.max(1)) }
     }
 
-    /// Has some work done on one of the threads, and waits for what comes of it, which may be a panic. `None`: the runtime has ended.
+    /// Has some work done on a thread when there is a turn, and waits for what comes of it, which may be a panic. `None`: the runtime
+    /// has ended.
     pub(super) async fn call<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<thread::Result<T>> {
-        let (tell, done) = oneshot::channel();
-        self.give(Box::new(move || {
-            // Nobody waits for it where its worker was cut off meanwhile.
-            if !tell.is_closed() {
-                let _ = tell.send(catch_unwind(AssertUnwindSafe(work)));
-            }
-        }));
-        done.await.ok()
-    }
-
-    fn give(&self, job: Job) {
-        let mut desk = lock(&self.desk);
-        desk.waiting.push_back(job);
-        if desk.at_work == self.most {
-            return;
-        }
-        desk.at_work += 1;
-        drop(desk);
-        let desk = Arc::clone(&self.desk);
+        let _turn = self.turns.acquire().await.expect("nobody closes this semaphore");
         #[expect(clippy::disallowed_methods, reason = "whoever gives it something to do waits for that")]
-        drop(tokio::task::spawn_blocking(move || {
-            while let Some(job) = next(&desk) {
-                job();
-            }
-        }));
-    }
-}
-
-/// The next job; without one, whoever asks is no longer at work.
-fn next(desk: &Mutex<Desk>) -> Option<Job> {
-    let mut desk = lock(desk);
-    let job = desk.waiting.pop_front();
-    desk.at_work -= usize::from(job.is_none());
-    job
-}
-
-/// What is behind it is whole between any two calls.
-fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl std::fmt::Debug for Desk {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { waiting, at_work } = self;
-        f.debug_struct("Desk").field("waiting", &waiting.len()).field("at_work", at_work).finish()
+        tokio::task::spawn_blocking(move || catch_unwind(AssertUnwindSafe(work))).await.ok()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
 
