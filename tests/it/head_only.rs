@@ -1,16 +1,15 @@
 //! `--head-only`: a page is received no further than to what settles its fields, and they are what they would be.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
-use crate::harness::{Authority, Leaf, Reply, Run, Scrape, Site, Work, field, gzip, scrape, thread, zlib, zstandard};
+use crate::harness::h2::{DATA, FrameSite, HEADERS, RST_STREAM, frame};
+use crate::harness::{Reply, Run, Scrape, Site, Work, field, gzip, scrape, zlib, zstandard};
 use crate::seeds::early::{padded, readers, settled};
 
 /// The fields that stand in a head.
@@ -268,97 +267,50 @@ fn a_robots_txt_is_read_to_its_end() {
     assert_eq!(run.each("error"), [json!("robots"), Value::Null]);
 }
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-/// A server over HTTP/2, and what has become of it so far.
-#[derive(Default)]
-struct Server {
-    /// Whether its bodies have an end.
-    ends: bool,
-    connections: AtomicUsize,
-    /// The streams that were broken off.
-    broken_off: AtomicUsize,
-}
-
-impl Server {
-    /// Starts a run of so many targets against it.
-    fn asked_for(self, targets: usize, flags: &str) -> (Run, Arc<Self>) {
-        let authority = Authority::new();
-        let mut config = ServerConfig::clone(&authority.server(Leaf::Good));
-        config.alpn_protocols = vec![b"h2".to_vec()];
-        let config = Arc::new(config);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("https://{}/[1-{targets}]", listener.local_addr().unwrap());
-        let server = Arc::new(self);
-        let own = Arc::clone(&server);
-        drop(thread("http2", move || {
-            while let Ok((stream, _)) = listener.accept() {
-                own.connections.fetch_add(1, Ordering::SeqCst);
-                let (config, own) = (Arc::clone(&config), Arc::clone(&own));
-                // A connection ends with an error whoever ends it.
-                drop(thread("connection", move || drop(own.serve(stream, config))));
-            }
-        }));
-        let run = head_only().args(flags.split(' ')).env("SSL_CERT_FILE", authority.file()).arg(url).run();
-        (run, server)
-    }
-
-    /// Answers every request with as much of a page as may be sent of it before it is read.
-    fn serve(&self, stream: TcpStream, config: Arc<ServerConfig>) -> std::io::Result<()> {
-        let mut wire = StreamOwned::new(ServerConnection::new(config).map_err(std::io::Error::other)?, stream);
-        wire.read_exact(&mut [0; 24])?;
-        wire.write_all(&frame(SETTINGS, 0, 0, &[]))?;
-        let body = page(60 << 10);
-        loop {
-            let mut head = [0; 9];
-            wire.read_exact(&mut head)?;
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-            wire.read_exact(&mut vec![0; length])?;
-            match head[3] {
-                SETTINGS if head[4] == 0 => wire.write_all(&frame(SETTINGS, 1, 0, &[]))?,
-                RST_STREAM => drop(self.broken_off.fetch_add(1, Ordering::SeqCst)),
-                HEADERS => {
-                    let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-                    // Status 200, and a content type that is not indexed.
-                    let fields = [&[0x88, 0x0f, 0x10, 9][..], b"text/html"].concat();
-                    wire.write_all(&frame(HEADERS, 4, id, &fields))?;
-                    for piece in body.as_bytes().chunks(10 << 10) {
-                        wire.write_all(&frame(DATA, 0, id, piece))?;
-                    }
-                    if self.ends {
-                        wire.write_all(&frame(DATA, 1, id, b""))?;
-                    }
-                }
-                _ => {}
-            }
+/// A server over HTTP/2 that answers every request with as much of a page as may be sent of it before it is read, maybe its end too;
+/// and how many streams were broken off.
+fn streams(ends: bool) -> (FrameSite, Arc<AtomicUsize>) {
+    let broken_off = Arc::new(AtomicUsize::new(0));
+    let (count, body) = (Arc::clone(&broken_off), page(60 << 10));
+    let site = FrameSite::start(move |wire, kind, id| {
+        count.fetch_add(usize::from(kind == RST_STREAM), Ordering::SeqCst);
+        if kind != HEADERS {
+            return Ok(());
         }
-    }
+        // Status 200, and a content type that is not indexed.
+        let fields = [&[0x88, 0x0f, 0x10, 9][..], b"text/html"].concat();
+        wire.write_all(&frame(HEADERS, 4, id, &fields))?;
+        for piece in body.as_bytes().chunks(10 << 10) {
+            wire.write_all(&frame(DATA, 0, id, piece))?;
+        }
+        if ends { wire.write_all(&frame(DATA, 1, id, b"")) } else { Ok(()) }
+    });
+    (site, broken_off)
+}
+
+/// A run of so many targets against such a server.
+fn many(targets: usize, flags: &str, site: &FrameSite) -> Run {
+    let url = format!("{}/[1-{targets}]", site.origin);
+    head_only().args(flags.split(' ')).env("SSL_CERT_FILE", site.authority()).arg(url).run()
 }
 
 #[test]
 fn over_http_2_the_stream_is_broken_off_and_the_connection_goes_on() {
-    let (run, server) = Server::default().asked_for(20, "-c 1");
-    assert_eq!(run.code(0).each("data.title"), ["A & b"; 20]);
-    assert_eq!(server.connections.load(Ordering::SeqCst), 1);
-    assert!(server.broken_off.load(Ordering::SeqCst) >= 19, "the last may not have been told any more");
+    let (site, broken_off) = streams(false);
+    assert_eq!(many(20, "-c 1", &site).code(0).each("data.title"), ["A & b"; 20]);
+    assert_eq!(site.connections(), 1);
+    assert!(broken_off.load(Ordering::SeqCst) >= 19, "the last may not have been told any more");
 }
 
 #[test]
 fn of_many_streams_only_so_many_are_broken_off_that_the_connection_does_not_break() {
-    let (run, server) = Server { ends: true, ..Server::default() }.asked_for(300, "-c 30");
+    let (site, _) = streams(true);
+    let run = many(300, "-c 30", &site);
     let seconds = usize::try_from(run.took.as_secs()).unwrap();
     let run = run.code(0);
     assert_eq!(run.each("data.title"), ["A & b"; 300]);
     // Before the first one stands nobody knows that it will do for all.
-    assert!(server.connections.load(Ordering::SeqCst) <= 30);
+    assert!(site.connections() <= 30);
     let left = run.each("bytes").iter().filter(|bytes| bytes.as_u64() < Some(60 << 10)).count();
     assert!((24..=24 * (seconds + 1)).contains(&left), "{left} in {seconds} s");
 }

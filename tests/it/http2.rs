@@ -1,87 +1,47 @@
 //! HTTP/2: what a server that breaks off a stream or a connection means for a target.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 
-use crate::harness::{Authority, Leaf, Live, field, scrape, thread};
-
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GOAWAY: u8 = 7;
-const CONTINUATION: u8 = 9;
+use crate::harness::h2::{CONTINUATION, DATA, FrameSite, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, frame};
+use crate::harness::{Live, field, scrape};
 
 /// No flood may make the program larger than this.
 const MAX_MEMORY: u64 = 64 << 20;
 
-/// One frame, as RFC 9113 lays it out.
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
 /// What a server sends: at first these frames, then others for ever.
 type Frames = fn(u32) -> (Vec<u8>, Vec<u8>);
 
-/// A server, and what has become of it so far.
+/// What has become of a server so far.
 #[derive(Default)]
 struct Server {
     requests: AtomicUsize,
     sent: AtomicUsize,
 }
 
-impl Server {
-    /// Answers the first request with `frames(stream)` and every other with a page.
-    fn serve(&self, stream: TcpStream, config: Arc<ServerConfig>, frames: Frames) -> std::io::Result<()> {
-        let mut wire = StreamOwned::new(ServerConnection::new(config).map_err(std::io::Error::other)?, stream);
-        wire.read_exact(&mut [0; 24])?;
-        wire.write_all(&frame(SETTINGS, 0, 0, &[]))?;
-        loop {
-            let mut head = [0; 9];
-            wire.read_exact(&mut head)?;
-            let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-            wire.read_exact(&mut vec![0; length])?;
-            if head[3] == HEADERS {
-                let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
-                let page = || [frame(HEADERS, 4, id, &[0x88]), frame(DATA, 1, id, b"<title>x</title>")].concat();
-                let is_first = self.requests.fetch_add(1, Ordering::SeqCst) == 0;
-                let (first, endless) = if is_first { frames(id) } else { (page(), Vec::new()) };
-                wire.write_all(&first)?;
-                while !endless.is_empty() {
-                    wire.write_all(&endless)?;
-                    self.sent.fetch_add(endless.len(), Ordering::SeqCst);
-                }
-            }
-        }
-    }
-}
-
-/// Starts a run of one target against such a server.
+/// Starts a run of one target against a server that answers the first request with `frames(stream)` and every other with a page.
 fn start(flags: &str, frames: Frames) -> (Live, Arc<Server>) {
-    let authority = Authority::new();
-    let mut config = ServerConfig::clone(&authority.server(Leaf::Good));
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}/", listener.local_addr().unwrap());
     let server = Arc::new(Server::default());
     let own = Arc::clone(&server);
-    drop(thread("http2", move || {
-        while let Ok((stream, _)) = listener.accept() {
-            let (config, own) = (Arc::clone(&config), Arc::clone(&own));
-            // A connection ends with an error whoever ends it.
-            drop(thread("connection", move || drop(own.serve(stream, config, frames))));
+    let site = FrameSite::start(move |wire, kind, id| {
+        if kind != HEADERS {
+            return Ok(());
         }
-    }));
-    (scrape(flags).arg("-k").arg(url).spawn(), server)
+        let page = || [frame(HEADERS, 4, id, &[0x88]), frame(DATA, 1, id, b"<title>x</title>")].concat();
+        let is_first = own.requests.fetch_add(1, Ordering::SeqCst) == 0;
+        let (first, endless) = if is_first { frames(id) } else { (page(), Vec::new()) };
+        wire.write_all(&first)?;
+        while !endless.is_empty() {
+            wire.write_all(&endless)?;
+            own.sent.fetch_add(endless.len(), Ordering::SeqCst);
+        }
+        Ok(())
+    });
+    (scrape(flags).arg("-k").arg(format!("{}/", site.origin)).spawn(), server)
 }
 
 /// Runs one target against such a server, which sends nothing for ever; answers its record and the number of requests.

@@ -4,6 +4,7 @@ mod authority;
 mod codings;
 mod deaf;
 mod guest;
+pub(crate) mod h2;
 mod library;
 mod outputs;
 mod proxy;
