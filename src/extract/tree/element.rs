@@ -37,7 +37,7 @@ impl<'a, 'l> Found<'a, 'l> {
     /// The node at a place, if it is an element.
     fn new(tree: &'a Tree, id: Id, steps: &'a Steps<'a, 'l>) -> Option<Self> {
         let element = tree.element(id)?;
-        Some(Self { tree, id, name: &element.name, attributes: tree.attributes(element), steps })
+        Some(Self { tree, id, name: &element.name, attributes: tree.attributes(id, element), steps })
     }
 
     /// Another element, counted as a step.
@@ -108,7 +108,7 @@ impl Serialize for Found<'_, '_> {
                 Data::Comment(text) => to.write_comment(text)?,
                 Data::Text(text) => to.write_text(text)?,
                 Data::Element(element) => {
-                    let mut attributes: Vec<&Attribute> = self.tree.attributes(element).iter().collect();
+                    let mut attributes: Vec<&Attribute> = self.tree.attributes(id, element).iter().collect();
                     attributes.sort_unstable_by_key(|own| &own.name);
                     to.start_elem(element.name.clone(), attributes.into_iter().map(|own| (&own.name, &*own.value)))?;
                     open.last_mut().expect("it was just put there").1 = Some(&element.name);
