@@ -95,11 +95,10 @@ impl Source for Found<'_, '_> {
 
 impl Serialize for Found<'_, '_> {
     fn serialize<S: Serializer>(&self, to: &mut S, _: TraversalScope) -> io::Result<()> {
-        let mut open = Vec::new();
+        let mut open: Vec<(Id, Option<&QualName>)> = Vec::new();
         for id in self.tree.inside(self.id) {
             let node = self.tree.node(id);
-            while let Some((ended, name)) = open.pop_if(|(last, _)| node.parent != Some(*last) && id != self.id) {
-                let _: Id = ended;
+            while let Some((_, name)) = open.pop_if(|(last, _)| node.parent != Some(*last) && id != self.id) {
                 end(to, name)?;
             }
             open.push((id, None));
