@@ -37,7 +37,7 @@ impl<'a, 'l> Found<'a, 'l> {
     /// The node at a place, if it is an element.
     fn new(tree: &'a Tree, id: Id, steps: &'a Steps<'a, 'l>) -> Option<Self> {
         let element = tree.element(id)?;
-        Some(Self { tree, id, name: &element.name, attributes: tree.attributes(element), steps })
+        Some(Self { tree, id, name: &element.name, attributes: tree.attributes(id, element), steps })
     }
 
     /// Another element, counted as a step.
@@ -95,11 +95,10 @@ impl Source for Found<'_, '_> {
 
 impl Serialize for Found<'_, '_> {
     fn serialize<S: Serializer>(&self, to: &mut S, _: TraversalScope) -> io::Result<()> {
-        let mut open = Vec::new();
+        let mut open: Vec<(Id, Option<&QualName>)> = Vec::new();
         for id in self.tree.inside(self.id) {
             let node = self.tree.node(id);
-            while let Some((ended, name)) = open.pop_if(|(last, _)| node.parent != Some(*last) && id != self.id) {
-                let _: Id = ended;
+            while let Some((_, name)) = open.pop_if(|(last, _)| node.parent != Some(*last) && id != self.id) {
                 end(to, name)?;
             }
             open.push((id, None));
@@ -108,7 +107,7 @@ impl Serialize for Found<'_, '_> {
                 Data::Comment(text) => to.write_comment(text)?,
                 Data::Text(text) => to.write_text(text)?,
                 Data::Element(element) => {
-                    let mut attributes: Vec<&Attribute> = self.tree.attributes(element).iter().collect();
+                    let mut attributes: Vec<&Attribute> = self.tree.attributes(id, element).iter().collect();
                     attributes.sort_unstable_by_key(|own| &own.name);
                     to.start_elem(element.name.clone(), attributes.into_iter().map(|own| (&own.name, &*own.value)))?;
                     open.last_mut().expect("it was just put there").1 = Some(&element.name);

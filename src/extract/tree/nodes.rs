@@ -53,7 +53,7 @@ pub(super) enum Data {
     Element(Element),
 }
 
-/// An element: its name, and which of the tree's attributes are its own.
+/// An element: its name, and which of the tree's attributes it was made with.
 #[derive(Debug)]
 pub(super) struct Element {
     pub(super) name: QualName,
@@ -65,6 +65,8 @@ pub(super) struct Element {
 pub(in crate::extract) struct Tree {
     nodes: Vec<Node>,
     attributes: Vec<Attribute>,
+    /// All those of the elements that were given more later, sorted by name: `html` and `body` alone are.
+    joined: Vec<(Id, Vec<Attribute>)>,
     /// How many attributes elements were made with.
     pub(super) given: usize,
 }
@@ -73,7 +75,7 @@ impl Tree {
     /// An empty tree, with room for what a text of so many bytes usually holds.
     pub(super) fn new(bytes: usize) -> Self {
         let (nodes, attributes) = (Vec::with_capacity(bytes / 24 + 8), Vec::with_capacity(bytes / 48));
-        let mut tree = Self { nodes, attributes, given: 0 };
+        let mut tree = Self { nodes, attributes, joined: Vec::new(), given: 0 };
         tree.add(Data::Document);
         tree
     }
@@ -96,8 +98,11 @@ impl Tree {
         if let Data::Element(element) = &self.node(id).data { Some(element) } else { None }
     }
 
-    /// The attributes of an element, in the order in which they are written.
-    pub(super) fn attributes(&self, element: &Element) -> &[Attribute] {
+    /// The attributes of an element at a place, in any order.
+    pub(super) fn attributes(&self, id: Id, element: &Element) -> &[Attribute] {
+        if let Some((_, joined)) = self.joined.iter().find(|(of, _)| *of == id) {
+            return joined;
+        }
         let (start, end) = element.attributes;
         &self.attributes[start as usize..end as usize]
     }
@@ -129,20 +134,19 @@ impl Tree {
         (start, place(self.attributes.len()))
     }
 
-    /// Gives an element the attributes that it has not.
+    /// Gives an element the attributes that it has not. A page may do that tag by tag, so it costs no copy of those that are there.
     pub(super) fn add_attributes(&mut self, id: Id, more: Vec<Attribute>) {
-        let Some(element) = self.element(id) else { return };
-        let own = self.attributes(element);
-        let new: Vec<Attribute> = more.into_iter().filter(|new| own.iter().all(|own| own.name != new.name)).collect();
-        if new.is_empty() {
-            return;
+        let Some(element) = self.element(id).filter(|_| !more.is_empty()) else { return };
+        let mut joined = match self.joined.iter().position(|(of, _)| *of == id) {
+            Some(at) => self.joined.swap_remove(at).1,
+            None => sorted(self.attributes(id, element)),
+        };
+        for new in more {
+            if let Err(place) = joined.binary_search_by(|own| own.name.cmp(&new.name)) {
+                joined.insert(place, new);
+            }
         }
-        // They stand together, so the old ones move behind the rest. It is done for `html` and `body` alone.
-        let all = own.iter().cloned().chain(new).collect();
-        let kept = self.keep(all);
-        if let Data::Element(element) = &mut self.at(id).data {
-            element.attributes = kept;
-        }
+        self.joined.push((id, joined));
     }
 
     /// Puts a node that has no place behind the last child of another.
@@ -251,5 +255,39 @@ impl Tree {
             id = node.parent?;
         }
         None
+    }
+}
+
+/// A copy of attributes in the order of their names.
+fn sorted(attributes: &[Attribute]) -> Vec<Attribute> {
+    let mut sorted = attributes.to_vec();
+    sorted.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(numbers: &[usize]) -> Vec<Attribute> {
+        let name = |n: &usize| QualName::new(None, ns!(), format!("a{n}").into());
+        numbers.iter().map(|n| Attribute { name: name(n), value: n.to_string().into() }).collect()
+    }
+
+    #[test]
+    fn attributes_that_are_given_tag_by_tag_take_no_more_room_than_others() {
+        let mut tree = Tree::new(0);
+        let name = |local| QualName::new(None, ns!(html), local);
+        let [html, body] = [local_name!("html"), local_name!("body")].map(|local| tree.add_element(name(local), given(&[0, 1])));
+        for n in 1..1000 {
+            tree.add_attributes(html, given(&[n - 1, n])); // one that it has, and one that it has not
+            tree.add_attributes(body, given(&[n]));
+        }
+        for id in [html, body] {
+            let mut all = tree.attributes(id, tree.element(id).unwrap()).to_vec();
+            all.sort_by_key(|own| own.value.parse::<usize>().unwrap());
+            assert!(all == given(&(0..1000).collect::<Vec<_>>()));
+        }
+        assert!(tree.attributes.len() < 2000, "{} are kept", tree.attributes.len());
     }
 }
