@@ -31,13 +31,17 @@ const WORKLOADS: &[Workload] = &[
     ("schedule", || rounds(schedule)),
     ("extract-title", || rounds(|| pages(40, &["title=title"], Parser::Auto))),
     ("extract-fields", || rounds(|| pages(4, &THREE, Parser::Auto))),
+    ("extract-tree", || rounds(|| pages(2, &TREE, Parser::Auto))),
     ("extract-dom", || rounds(|| pages(1, &THREE, Parser::Dom))),
     ("write-jsonl", || rounds(|| write("jsonl"))),
     ("write-csv", || rounds(|| write("csv"))),
 ];
 
-/// The fields of the second and third way to read pages.
+/// Fields that need no tree.
 const THREE: [&str; 3] = ["title=title", "links[]=a[href]::attr(href)", "h2[]=h2"];
+
+/// Fields of which one needs the tree.
+const TREE: [&str; 3] = ["title=title", "links[]=a[href]::attr(href)", "intro[]=h2 + p"];
 
 fn rounds<W: FnOnce() + 'static>(make: impl Fn() -> W) -> Vec<Box<dyn FnOnce()>> {
     (0..ROUNDS).map(|_| Box::new(make()) as Box<dyn FnOnce()>).collect()

@@ -47,7 +47,7 @@ pub(super) fn feed<S: Growing>(
     Ok(())
 }
 
-/// Gives the tokens of a piece that is short and whole.
+/// Gives the tokens of a piece that is whole, in time linear in its length: no clock is looked at in between.
 pub(super) fn feed_piece<S: Growing>(guard: &Guard<'_, '_, S>, piece: &str) {
     push(&Tokenizer::new(guard, TokenizerOpts::default()), &BufferQueue::default(), piece);
 }

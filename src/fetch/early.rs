@@ -67,9 +67,9 @@ impl<'a> Early<'a> {
         self.is_open() && so_far >= self.next && is_worth_it()
     }
 
-    /// The bytes of memory that a look at so many bytes takes.
+    /// The bytes of memory that a look at so many bytes takes. What is unpacked grows by doubling.
     pub(super) fn takes(page: &Page, so_far: usize) -> u64 {
-        (if page.codings.is_empty() { so_far.min(LONGEST) } else { LONGEST * page.codings.len() }) as u64
+        (if page.codings.is_empty() { so_far.min(LONGEST) } else { 2 * LONGEST * page.codings.len() }) as u64
     }
 
     /// What `received` unpacks to, if that is enough of the page, and no longer than `max`. A body that goes on beyond that has no
@@ -79,7 +79,9 @@ impl<'a> Early<'a> {
         let goes_beyond = goes_beyond || self.announced.is_some_and(|announced| announced > max);
         let most = usize::try_from(max).unwrap_or(usize::MAX).min(LONGEST);
         // What cannot be unpacked is told when it is there as a whole.
-        let body: Bytes = unpacked(received, &page.codings, most).ok()?.into();
+        let mut body = unpacked(received, &page.codings, most).ok()?;
+        body.shrink_to_fit(); // it may be kept
+        let body = Bytes::from(body);
         let is_longest = received.len().max(body.len()) >= LONGEST;
         let beginning = Page { body, left_after: Some(received.len() as u64), codings: Vec::new(), ..page.clone() };
         match judge.judge(&beginning) {
