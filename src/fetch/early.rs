@@ -2,14 +2,15 @@
 //!
 //! What has come is unpacked and judged anew whenever it has doubled, so that all looks together cost about twice the last one, and
 //! none is taken of a body whose rest is small: over HTTP/1 a body that is left costs its connection. Over HTTP/2 it costs its stream
-//! only, but of those not too many may be broken off: see [`BrokenOff`].
+//! only, but of those not too many may be broken off: see [`BrokenOff`]. Where nothing more comes, for a while or for good, what has
+//! come is judged once more: nobody has to wait for what is not needed.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Version;
+use http::{Version, header};
 use reqwest::Response;
 use tokio::time::Instant;
 
@@ -26,6 +27,9 @@ const SMALL_REST: u64 = 64 << 10;
 /// The same over HTTP/2.
 const SMALL_REST_OF_STREAM: u64 = 16 << 10;
 
+/// A body that is silent for so long, or for half the longest silence that is allowed, is looked at once more.
+const SILENCE: Duration = Duration::from_secs(1);
+
 /// No beginning that is longer is looked at, neither as received nor unpacked: no head is that long, and a look takes its time and
 /// memory.
 const LONGEST: usize = 1 << 20;
@@ -39,21 +43,37 @@ pub(super) struct Early<'a> {
     small_rest: u64,
     /// The next look is due with so many bytes.
     next: usize,
+    /// The last look was at so many.
+    seen: usize,
+    /// How long a silence may be before the next look.
+    patience: Duration,
     /// Where it is noted that a stream is broken off.
     broken_off: Option<(&'a BrokenOff, u64)>,
 }
 
 impl<'a> Early<'a> {
-    pub(super) fn new(judge: Option<&'a dyn Judge>, response: &Response, broken_off: &'a BrokenOff) -> Self {
+    pub(super) fn new(
+        judge: Option<&'a dyn Judge>,
+        response: &Response,
+        read_timeout: Duration,
+        broken_off: &'a BrokenOff,
+    ) -> Self {
         let (announced, is_h2) = (response.content_length(), response.version() == Version::HTTP_2);
-        let small_rest = if is_h2 { SMALL_REST_OF_STREAM } else { SMALL_REST };
-        let next = announced.map_or(usize::try_from(small_rest).unwrap_or(usize::MAX), |_| FIRST_LOOK);
+        let small_rest = match response.version() {
+            Version::HTTP_2 => SMALL_REST_OF_STREAM,
+            // The connection ends with the body.
+            Version::HTTP_10 => 0,
+            _ if closes(response) => 0,
+            _ => SMALL_REST,
+        };
+        let next = announced.map_or(usize::try_from(small_rest).unwrap_or(usize::MAX), |_| 0).max(FIRST_LOOK);
         let broken_off = (is_h2 && judge.is_some()).then(|| {
             let mut origin = DefaultHasher::new();
             (response.url().host_str(), response.url().port_or_known_default()).hash(&mut origin);
             (broken_off, origin.finish())
         });
-        Self { judge, announced, small_rest, next, broken_off }
+        let patience = SILENCE.min(read_timeout / 2);
+        Self { judge, announced, small_rest, next, seen: 0, patience, broken_off }
     }
 
     /// Whether the body may still turn out not to be needed as a whole.
@@ -67,6 +87,11 @@ impl<'a> Early<'a> {
         self.is_open() && so_far >= self.next && is_worth_it()
     }
 
+    /// How long to wait for more than `so_far` bytes before a look at them. `None`: there has been one, or there is no need.
+    pub(super) fn patience(&self, so_far: usize) -> Option<Duration> {
+        (self.is_open() && so_far > self.seen).then_some(self.patience)
+    }
+
     /// The bytes of memory that a look at so many bytes takes. What is unpacked grows by doubling.
     pub(super) fn takes(page: &Page, so_far: usize) -> u64 {
         (if page.codings.is_empty() { so_far.min(LONGEST) } else { 2 * LONGEST * page.codings.len() }) as u64
@@ -76,6 +101,7 @@ impl<'a> Early<'a> {
     /// other way.
     pub(super) fn look(&mut self, page: &Page, received: &[u8], max: u64, goes_beyond: bool) -> Option<Bytes> {
         let judge = self.judge.take()?;
+        self.seen = received.len();
         let goes_beyond = goes_beyond || self.announced.is_some_and(|announced| announced > max);
         let most = usize::try_from(max).unwrap_or(usize::MAX).min(LONGEST);
         // What cannot be unpacked is told when it is there as a whole.
@@ -94,6 +120,12 @@ impl<'a> Early<'a> {
         }
         None
     }
+}
+
+/// Whether the server closes the connection after this answer.
+fn closes(response: &Response) -> bool {
+    let values = response.headers().get_all(header::CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
 /// The streams that were broken off of late over HTTP/2, by their origin. The HTTP client passes over what still comes of the last 50

@@ -87,7 +87,7 @@ pub(super) async fn exchange(
         (is_accepted, Cap::Refuse(settings.max_body), settings.judge.as_deref())
     };
     if is_accepted {
-        let early = Early::new(judge, &sent, &fetcher.broken_off);
+        let early = Early::new(judge, &sent, settings.read_timeout, &fetcher.broken_off);
         return read(sent, cap, early, &mut limits, fetcher.memory.held()).await.map(|(page, held)| Reply::Page(page, held));
     }
     let reply = refuse(fetcher, &sent);

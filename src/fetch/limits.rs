@@ -113,22 +113,30 @@ impl Limits {
         }
     }
 
-    /// Waits for the next piece of the body, before which there were `so_far` bytes.
-    pub(super) async fn chunk<T>(&mut self, chunk: impl Future<Output = T>, so_far: usize) -> Result<T, Failure> {
+    /// Waits for the next piece of the body, before which there were `so_far` bytes; no longer than `patience`, where there is one.
+    /// `None`: nothing came, and the silence is measured anew.
+    pub(super) async fn chunk<T>(
+        &mut self,
+        chunk: impl Future<Output = T>,
+        so_far: usize,
+        patience: Option<Duration>,
+    ) -> Result<Option<T>, Failure> {
         tokio::pin!(chunk);
         // A piece that is here already costs no timer.
         let polled = std::future::poll_fn(|context| Poll::Ready(chunk.as_mut().poll(context))).await;
         if let Poll::Ready(chunk) = polled {
-            return Ok(chunk);
+            return Ok(Some(chunk));
         }
-        self.silent_until = Instant::now() + self.read;
+        let began = Instant::now();
+        self.silent_until = began + self.read;
+        let patient_until = patience.map(|patience| began + patience);
         loop {
             let slow_at = self.speed.as_mut().map(Speed::ends);
-            let next = self.total.min(self.silent_until);
-            self.timer.as_mut().reset(slow_at.map_or(next, |slow_at| next.min(slow_at)));
+            let next = [slow_at, patient_until].into_iter().flatten().fold(self.total.min(self.silent_until), Instant::min);
+            self.timer.as_mut().reset(next);
             tokio::select! {
                 biased;
-                chunk = &mut chunk => return Ok(chunk),
+                chunk = &mut chunk => return Ok(Some(chunk)),
                 () = self.timer.as_mut() => {}
             }
             let now = Instant::now();
@@ -140,6 +148,9 @@ impl Limits {
                 return Err(Failure::new(ErrorKind::Timeout, message));
             }
             self.speed(now, so_far)?;
+            if patient_until.is_some_and(|until| now >= until) {
+                return Ok(None);
+            }
         }
     }
 

@@ -92,9 +92,22 @@ async fn body(
         }
         let so_far = body.len();
         limits.pause(held.hold(body.takes() + ahead.bytes(so_far))).await;
-        let chunk = match limits.chunk(response.chunk(), so_far).await? {
-            Ok(chunk) => chunk,
-            Err(error) => return Err(error::in_body(&error, so_far)),
+        let chunk = match limits.chunk(response.chunk(), so_far, early.patience(so_far)).await {
+            Ok(Some(Ok(chunk))) => chunk,
+            // For now or for good nothing more comes: what is there may be enough.
+            nothing => {
+                if early.patience(so_far).is_some() {
+                    limits.pause(held.hold(body.takes() + ahead.bytes(so_far) + Early::takes(page, so_far))).await;
+                    if leave(page, &body, cap, false, &mut early, held) {
+                        return Ok(());
+                    }
+                }
+                match nothing {
+                    Ok(Some(Err(error))) => return Err(error::in_body(&error, so_far)),
+                    Err(late) => return Err(late),
+                    Ok(_) => continue,
+                }
+            }
         };
         let Some(chunk) = chunk else { break };
         dial::received(chunk.len());
@@ -113,11 +126,7 @@ async fn body(
         ahead.largest = ahead.largest.max(body.len() - so_far);
         if early.is_due(body.len()) || is_enough && early.is_open() {
             limits.pause(held.hold(body.takes() + ahead.bytes(so_far) + Early::takes(page, body.len()))).await;
-            if let Some(enough) = early.look(page, body.as_ref(), cap.bytes(), is_enough) {
-                tracing::debug!(url = %page.url, received = body.len(), "the rest of the body is left");
-                (page.body, page.left_after) = (enough, Some(body.len() as u64));
-                page.codings.clear();
-                held.lower(page.body.len() as u64);
+            if leave(page, &body, cap, is_enough, &mut early, held) {
                 return Ok(());
             }
         }
@@ -131,6 +140,16 @@ async fn body(
     held.lower(body.takes());
     page.body = body.into();
     Ok(())
+}
+
+/// Looks at what has come of a body, and makes that the page's if it is enough.
+fn leave(page: &mut Page, body: &Body, cap: Cap, goes_beyond: bool, early: &mut Early<'_>, held: &mut Held) -> bool {
+    let Some(enough) = early.look(page, body.as_ref(), cap.bytes(), goes_beyond) else { return false };
+    tracing::debug!(url = %page.url, received = body.len(), "the rest of the body is left");
+    (page.body, page.left_after) = (enough, Some(body.len() as u64));
+    page.codings.clear();
+    held.lower(page.body.len() as u64);
+    true
 }
 
 /// What the connection may read ahead of us, and what is on its way between it and us.

@@ -167,6 +167,44 @@ fn what_is_small_or_nearly_there_is_received_whole_so_that_its_connection_goes_o
 }
 
 #[test]
+fn nobody_waits_for_what_is_not_needed_where_nothing_more_comes() {
+    let site = Site::start();
+    let whole = page(2_000_000);
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunk = |bytes: usize| format!("{head}{bytes:x}\r\n{}\r\n", &whole[..bytes]);
+    let late = whole.replacen("<title>", &format!("<!--{}--><title>", "x".repeat(9000)), 1);
+    let packed = gzip(&whole);
+    // Behind a look that was too early, before the first one, and where so little is left that it would be received.
+    for reply in [
+        begun(late.as_bytes(), 12_000),
+        begun(whole.as_bytes(), 2000),
+        begun(&whole.as_bytes()[..50_000], 20_000),
+        Reply::raw(chunk(20_000)).hang(),
+        Reply::raw(chunk(20_000)).close(),
+        Reply::html(&late[..12_000]).header("Content-Length", "2000000").close(),
+    ] {
+        site.page("/", reply);
+        assert_eq!(head_only().arg(site.url("/")).run().code(0).each("data.title"), ["A & b"]);
+    }
+    site.page("/", begun(&packed, packed.len() / 2).header("Content-Encoding", "gzip"));
+    assert_eq!(head_only().arg(site.url("/")).run().code(0).each("data.title"), ["A & b"]);
+    // Where it is not enough, a silence is what it always was.
+    site.page("/", begun(&whole.as_bytes()[..2000], 200));
+    let flags = "--head-only --retries 0 --read-timeout 300ms";
+    assert_eq!(scrape(flags).args(HEAD).arg(site.url("/")).run().code(3).each("error"), ["timeout"]);
+}
+
+#[test]
+fn a_connection_that_ends_anyway_is_left_for_the_smallest_rest() {
+    let site = Site::start();
+    site.page("/", Reply::html(page(50_000)).header("Connection", "close")).page("/kept", Reply::html(page(50_000)));
+    let run = head_only().arg("--ordered").args(["/", "/kept"].map(|path| site.url(path))).run().code(0);
+    assert_eq!(run.each("data.title"), ["A & b"; 2]);
+    let [left, whole] = [0, 1].map(|nth| run.each("bytes")[nth].as_u64().unwrap());
+    assert!(left < 50_000 && whole == 50_000, "{left}, {whole}");
+}
+
+#[test]
 fn a_body_that_is_left_costs_its_connection_and_nothing_else() {
     let site = Site::start();
     site.page("/large", begun(page(5_000_000).as_bytes(), 90_000)).page("/small", Reply::title("small"));

@@ -183,6 +183,7 @@ fn end<'t>(scan: &mut Scan<'t>, tree: &mut Tree<'_, '_, 't>) -> Result<(), Hazar
         return Err("an odd end tag");
     }
     let tag = scan.tag(&mut tree.attributes)?;
+    tree.check_attributes()?;
     tree.end(&tag)
 }
 

@@ -103,6 +103,11 @@ impl<'a, 'l, 't> Tree<'a, 'l, 't> {
         Ok(())
     }
 
+    /// A tag whose attributes come to nothing may have so many as well.
+    pub(super) fn check_attributes(&self) -> Result<(), Hazard> {
+        if self.attributes.len() > self.limits.max_attributes { Err("more attributes than allowed") } else { Ok(()) }
+    }
+
     /// Whether nothing that follows can move, remove or come before what has ended: no formatting element and no table is open, and
     /// the head is open or never will be.
     pub(super) fn is_calm(&self) -> bool {

@@ -188,6 +188,17 @@ fn a_tag_may_have_many_attributes_but_not_any_number() {
 }
 
 #[test]
+fn an_end_tag_may_have_no_more_attributes_than_others() {
+    let attributes = each(20_000, |n| format!(" a{n}=x"));
+    for parser in [Parser::Auto, Parser::Dom] {
+        let fields = vec!["x=#e".parse().unwrap()];
+        let extractor = Extractor::new(Settings { fields, parser, ..Settings::default() }).unwrap();
+        let failure = extractor.run(&page(format!("<p></p{attributes}><p id=e>x").as_bytes())).unwrap_err();
+        assert_eq!(failure.message, "the page has a tag with more than 10000 attributes");
+    }
+}
+
+#[test]
 fn attributes_that_the_parser_joins_count_as_those_of_one_tag() {
     for name in ["html", "body"] {
         let tags = |tags: usize| each(tags, |tag| format!("<{name}{}>", each(4000, |n| format!(" a{tag}-{n}"))));

@@ -24,7 +24,7 @@ async fn after(seconds: u64) {
 async fn read(limits: &mut Limits, bytes: usize, apart: u64) -> (u64, String) {
     let (start, mut so_far) = (Instant::now(), 0);
     loop {
-        let came = limits.chunk(after(apart), so_far).await.and_then(|()| limits.came(bytes, so_far));
+        let came = limits.chunk(after(apart), so_far, None).await.and_then(|_| limits.came(bytes, so_far));
         if let Err(failure) = came {
             assert_eq!(failure.kind, ErrorKind::Timeout);
             return (start.elapsed().as_secs(), failure.message);
@@ -64,7 +64,7 @@ async fn a_body_slower_than_the_least_speed_ends_after_the_time_of_its_measure()
     assert!(lasted == 300 && message.contains("--timeout"), "fast enough: {lasted}: {message}");
     // All at the beginning of one measure, and too little in the next one.
     let mut limits = limits(300, 100, Some("100"));
-    limits.chunk(async {}, 0).await.unwrap();
+    limits.chunk(async {}, 0, None).await.unwrap();
     limits.came(1_000_000, 0).unwrap();
     let (lasted, message) = read(&mut limits, 1, 1).await;
     assert!(lasted == 60 && message.contains("--min-speed"), "{lasted}: {message}");
@@ -73,13 +73,13 @@ async fn a_body_slower_than_the_least_speed_ends_after_the_time_of_its_measure()
 #[tokio::test(start_paused = true)]
 async fn what_we_wait_for_ourselves_is_no_fault_of_the_server() {
     let mut limits = limits(30, 15, Some("100/20s"));
-    limits.chunk(after(5), 0).await.unwrap();
+    limits.chunk(after(5), 0, None).await.unwrap();
     limits.came(1, 0).unwrap();
     limits.pause(after(1000)).await;
     let (lasted, message) = read(&mut limits, 50, 1).await;
     assert!(lasted == 25 && message.contains("--timeout"), "five seconds had passed before: {lasted}: {message}");
     let start = Instant::now();
-    let failure = limits.chunk(pending::<()>(), 9).await.unwrap_err();
+    let failure = limits.chunk(pending::<()>(), 9, None).await.unwrap_err();
     assert!(start.elapsed().is_zero() && failure.message.contains("9 bytes within --timeout"), "{failure}");
 }
 
