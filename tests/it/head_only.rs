@@ -1,16 +1,11 @@
 //! `--head-only`: a page is received no further than to what settles its fields, and they are what they would be.
 
-use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod beginnings;
+mod streams;
 
-use proptest::prelude::*;
-use proptest::sample::select;
 use serde_json::{Value, json};
 
-use crate::harness::h2::{DATA, FrameSite, HEADERS, RST_STREAM, frame};
-use crate::harness::{Reply, Run, Scrape, Site, Work, field, gzip, scrape, zlib, zstandard};
-use crate::seeds::early::{padded, readers, settled};
+use crate::harness::{Reply, Scrape, Site, Work, field, gzip, scrape, zlib, zstandard};
 
 /// The fields that stand in a head.
 const HEAD: [&str; 6] =
@@ -303,118 +298,4 @@ fn a_robots_txt_is_read_to_its_end() {
     site.robots(&text).page("/no", Reply::title("x")).page("/yes", Reply::title("x"));
     let run = scrape("--head-only --robots always --ordered").args([site.url("/no"), site.url("/yes")]).run().code(3);
     assert_eq!(run.each("error"), [json!("robots"), Value::Null]);
-}
-
-/// A server over HTTP/2 that answers every request with as much of a page as may be sent of it before it is read, maybe its end too;
-/// and how many streams were broken off.
-fn streams(ends: bool) -> (FrameSite, Arc<AtomicUsize>) {
-    let broken_off = Arc::new(AtomicUsize::new(0));
-    let (count, body) = (Arc::clone(&broken_off), page(60 << 10));
-    let site = FrameSite::start(move |wire, kind, id| {
-        count.fetch_add(usize::from(kind == RST_STREAM), Ordering::SeqCst);
-        if kind != HEADERS {
-            return Ok(());
-        }
-        // Status 200, and a content type that is not indexed.
-        let fields = [&[0x88, 0x0f, 0x10, 9][..], b"text/html"].concat();
-        wire.write_all(&frame(HEADERS, 4, id, &fields))?;
-        for piece in body.as_bytes().chunks(10 << 10) {
-            wire.write_all(&frame(DATA, 0, id, piece))?;
-        }
-        if ends { wire.write_all(&frame(DATA, 1, id, b"")) } else { Ok(()) }
-    });
-    (site, broken_off)
-}
-
-/// A run of so many targets against such a server.
-fn many(targets: usize, flags: &str, site: &FrameSite) -> Run {
-    let url = format!("{}/[1-{targets}]", site.origin);
-    head_only().args(flags.split(' ')).env("SSL_CERT_FILE", site.authority()).arg(url).run()
-}
-
-#[test]
-fn over_http_2_the_stream_is_broken_off_and_the_connection_goes_on() {
-    let (site, broken_off) = streams(false);
-    assert_eq!(many(20, "-c 1", &site).code(0).each("data.title"), ["A & b"; 20]);
-    assert_eq!(site.connections(), 1);
-    assert!(broken_off.load(Ordering::SeqCst) >= 19, "the last may not have been told any more");
-}
-
-#[test]
-fn of_many_streams_only_so_many_are_broken_off_that_the_connection_does_not_break() {
-    let (site, _) = streams(true);
-    let run = many(300, "-c 30", &site);
-    let seconds = usize::try_from(run.took.as_secs()).unwrap();
-    let run = run.code(0);
-    assert_eq!(run.each("data.title"), ["A & b"; 300]);
-    // Before the first one stands nobody knows that it will do for all.
-    assert!(site.connections() <= 30);
-    let left = run.each("bytes").iter().filter(|bytes| bytes.as_u64() < Some(60 << 10)).count();
-    assert!((24..=24 * (seconds + 1)).contains(&left), "{left} in {seconds} s");
-}
-
-const PIECES: &[&str] = &[
-    "<!doctype html>",
-    "<html lang=en>",
-    "<head>",
-    "<title>T &amp; t&hellip;</title>",
-    "<title>\u{e9}&copy</title >",
-    "<meta name=description content='a &lt; b'>",
-    "<meta name=viewport content=x>",
-    "<meta name=description>",
-    "<link rel=canonical href=https://b.example/c?a=1&b=2>",
-    "<link rel=canonical href=/c>",
-    "<link rel=icon href=i>",
-    "<base href=/b/>",
-    "<script>'</title><title>no</title>'</script>",
-    "<script src=s></script>",
-    "<style>a>b{}</style>",
-    "<noscript><link rel=canonical href=HTTP://c.example/></noscript>",
-    "<!-- <title>no</title> -->",
-    "\n ",
-    "</head>",
-    "<body>",
-    "x",
-    "<p>y</p>",
-    "<template><title>t</title></template>",
-    "\u{65e5}\u{672c}",
-    "\0",
-    "<svg><title>s</title></svg>",
-    "</br>",
-    "<table><title>in a table</title>",
-];
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_beginning_that_settles_the_values_settles_them_whatever_follows(
-        head in prop::collection::vec(select(PIECES), 1..9),
-        rest in prop::collection::vec(select(PIECES), 0..9),
-        cut in any::<prop::sample::Index>(),
-        (fields, kind, begin) in (0..4_usize, 0..4_usize, 0..3_usize),
-    ) {
-        let fields: &[&str] = [
-            &["t=title"][..],
-            &["t=title", "c=link[rel=canonical]::attr(href)"],
-            &["d=meta[name=description]::attr(content)"],
-            &["s=style, script::attr(src)", "l=link::attr(href)"],
-        ][fields];
-        let kind = ["text/html; charset=utf-8", "text/html", "text/html; charset=shift_jis", "application/xhtml+xml"][kind];
-        let begin = ["", "<meta charset=utf-8>", "<meta charset=iso-2022-jp>"][begin];
-        let page = padded(begin.as_bytes(), [head, rest].concat().concat().as_bytes());
-        let shortest = begin.len() + 1031;
-        settled(&readers(fields), kind, &page, shortest + cut.index(page.len() - shortest + 1));
-    }
-}
-
-#[test]
-fn a_head_that_says_all_is_enough_wherever_the_page_is_cut_after_it() {
-    let fields: Vec<_> = HEAD.iter().copied().filter(|word| *word != "-s").collect();
-    let readers = readers(&fields);
-    let page = padded(b"", page(START.len() + 100).as_bytes());
-    let end = page.len() - START.len() - 100 + START.find("</head>").unwrap();
-    for cut in 0..page.len() {
-        assert_eq!(settled(&readers, "text/html; charset=utf-8", &page, cut), cut >= end, "cut at {cut}");
-    }
 }
