@@ -18,6 +18,7 @@ mod guard;
 mod limits;
 mod parse;
 mod selector;
+mod shadows;
 mod step;
 mod stream;
 mod tree;

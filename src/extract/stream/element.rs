@@ -14,6 +14,7 @@ use selectors::{Element, OpaqueElement};
 use super::entity;
 use super::name::{Name, Open};
 use super::scan::{Attribute, Scan};
+use crate::extract::shadows::no_shadows;
 use crate::extract::step::Steps;
 
 /// The open elements.
@@ -143,45 +144,5 @@ impl Element for Seen<'_, '_, '_> {
         false // as for the DOM's elements: no selector gets here
     }
 
-    fn is_html_slot_element(&self) -> bool {
-        true
-    }
-
-    fn match_non_ts_pseudo_class(&self, _: &NonTSPseudoClass, _: &mut MatchingContext<'_, Simple>) -> bool {
-        false
-    }
-
-    fn match_pseudo_element(&self, _: &PseudoElement, _: &mut MatchingContext<'_, Simple>) -> bool {
-        false
-    }
-
-    fn parent_node_is_shadow_root(&self) -> bool {
-        false
-    }
-
-    fn containing_shadow_host(&self) -> Option<Self> {
-        None
-    }
-
-    fn is_pseudo_element(&self) -> bool {
-        false
-    }
-
-    fn is_part(&self, _: &CssLocalName) -> bool {
-        false
-    }
-
-    fn imported_part(&self, _: &CssLocalName) -> Option<CssLocalName> {
-        None
-    }
-
-    fn has_custom_state(&self, _: &CssLocalName) -> bool {
-        false
-    }
-
-    fn apply_selector_flags(&self, _: ElementSelectorFlags) {}
-
-    fn add_element_unique_hashes(&self, _: &mut BloomFilter) -> bool {
-        false
-    }
+    no_shadows!();
 }

@@ -14,6 +14,7 @@ use selectors::{Element, OpaqueElement};
 
 use super::nodes::{Data, Id, Node, Tree};
 use crate::extract::css::{Source, Words, is_named};
+use crate::extract::shadows::no_shadows;
 use crate::extract::step::Steps;
 
 /// An element, and what counts the steps to others.
@@ -199,45 +200,5 @@ impl Element for Found<'_, '_> {
         self.name.local == local_name!("link")
     }
 
-    fn is_html_slot_element(&self) -> bool {
-        true
-    }
-
-    fn match_non_ts_pseudo_class(&self, _: &NonTSPseudoClass, _: &mut MatchingContext<'_, Simple>) -> bool {
-        false
-    }
-
-    fn match_pseudo_element(&self, _: &PseudoElement, _: &mut MatchingContext<'_, Simple>) -> bool {
-        false
-    }
-
-    fn parent_node_is_shadow_root(&self) -> bool {
-        false
-    }
-
-    fn containing_shadow_host(&self) -> Option<Self> {
-        None
-    }
-
-    fn is_pseudo_element(&self) -> bool {
-        false
-    }
-
-    fn is_part(&self, _: &CssLocalName) -> bool {
-        false
-    }
-
-    fn imported_part(&self, _: &CssLocalName) -> Option<CssLocalName> {
-        None
-    }
-
-    fn has_custom_state(&self, _: &CssLocalName) -> bool {
-        false
-    }
-
-    fn apply_selector_flags(&self, _: ElementSelectorFlags) {}
-
-    fn add_element_unique_hashes(&self, _: &mut BloomFilter) -> bool {
-        false
-    }
+    no_shadows!();
 }
