@@ -17,7 +17,6 @@ use super::document::{Nodes, elements};
 use super::limits::Limits;
 use super::selector::{Compiled, Wanted, compile};
 use super::step::{Step, Steps, in_time};
-use super::tree::{Found, Need};
 use super::{Document, Extract, Kind};
 use crate::model::Failure;
 
@@ -25,22 +24,27 @@ use crate::model::Failure;
 pub(super) const KIND: Kind = Kind {
     name: "css",
     meaning: "a CSS selector, then what to take: ::text (the default), ::attr(NAME) or ::html",
-    compile: |selector| {
-        let compiled = compile(selector)?;
-        let needs = compiled.selectors.slice().iter().map(Need::new).collect();
-        Ok(Arc::new(Css { compiled, needs }))
-    },
+    compile: |selector| Ok(Arc::new(Css(compile(selector)?))),
 };
 
 #[derive(Debug)]
-struct Css {
-    compiled: Compiled,
-    /// What each of its selectors needs.
-    needs: Vec<Need>,
+struct Css(Compiled);
+
+impl Extract for Css {
+    fn values(&self, document: &Document<'_>, limit: usize) -> Result<Vec<String>, Failure> {
+        Ok(values(document, [(&self.0, limit)])?.swap_remove(0))
+    }
+
+    fn compiled(&self) -> Option<&Compiled> {
+        Some(&self.0)
+    }
 }
 
-/// An element that values are taken from.
+/// An element that a selector may mean, and that values are taken from.
 pub(super) trait Source: Serialize {
+    /// Whether a selector means it.
+    fn is_meant(&self, compiled: &Compiled, caches: &mut SelectorCaches) -> bool;
+
     /// The value of the attribute that [is named](is_named) so.
     fn attribute(&self, name: &str) -> Option<&str>;
 
@@ -49,30 +53,81 @@ pub(super) trait Source: Serialize {
     fn text(&self) -> String;
 }
 
-impl Extract for Css {
-    fn values(&self, document: &Document<'_>, limit: usize) -> Result<Vec<String>, Failure> {
-        in_time(&document.limits, |steps| {
-            let mut caches = SelectorCaches::default();
-            match &document.nodes {
-                Nodes::Own(tree) => {
-                    let is_meant = |element: &Found<'_, '_>| {
-                        let selectors = self.compiled.selectors.slice().iter().zip(&self.needs);
-                        let mut close = selectors.map(|(selector, need)| (selector, need.decides(element)));
-                        close.any(|(selector, decided)| decided.unwrap_or_else(|| is_match([selector], element, &mut caches)))
-                    };
-                    self.collect(tree.elements(steps), is_meant, document, limit, steps)
-                }
-                Nodes::Scraper(html) => {
-                    let is_meant = |element: &Step<'_, '_>| is_match(self.compiled.selectors.slice(), element, &mut caches);
-                    self.collect(elements(html).map(|element| Step { element, steps }), is_meant, document, limit, steps)
-                }
+/// The values of selectors, at most so many of each, found in one pass through the page: it is walked once, however many they are.
+pub(super) fn values<'a>(
+    document: &Document<'_>,
+    asked: impl IntoIterator<Item = (&'a Compiled, usize)>,
+) -> Result<Vec<Vec<String>>, Failure> {
+    in_time(&document.limits, |steps| {
+        let mut searches: Vec<_> = asked.into_iter().map(Search::new).collect();
+        match &document.nodes {
+            Nodes::Own(tree) => pass(tree.elements(steps), &mut searches, document, steps)?,
+            Nodes::Scraper(html) => {
+                pass(elements(html).map(|element| Step { element, steps }), &mut searches, document, steps)?;
             }
-        })
-    }
+        }
+        Ok(searches.into_iter().map(|search| search.values).collect())
+    })
+}
 
-    fn compiled(&self) -> Option<&Compiled> {
-        Some(&self.compiled)
+/// A selector that looks for its values.
+struct Search<'a> {
+    compiled: &'a Compiled,
+    limit: usize,
+    caches: SelectorCaches,
+    values: Vec<String>,
+}
+
+impl<'a> Search<'a> {
+    fn new((compiled, limit): (&'a Compiled, usize)) -> Self {
+        Self { compiled, limit, caches: SelectorCaches::default(), values: Vec::new() }
     }
+}
+
+/// Asks each element in turn which of the searches mean it, until all of them have all that they want.
+fn pass(
+    elements: impl Iterator<Item: Source>,
+    searches: &mut [Search<'_>],
+    document: &Document<'_>,
+    steps: &Steps<'_, '_>,
+) -> Result<(), Failure> {
+    let mut left = searches.len();
+    for element in elements {
+        for search in &mut *searches {
+            if search.values.len() == search.limit {
+                continue;
+            }
+            steps.step();
+            if element.is_meant(search.compiled, &mut search.caches)
+                && let Some(value) = value(&element, &search.compiled.wanted, document, steps)?
+            {
+                let bytes = value.len();
+                search.values.push(value);
+                document.limits.count_value(search.values.len(), bytes)?;
+                left -= usize::from(search.values.len() == search.limit);
+            }
+        }
+        if left == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// What is taken from an element that is meant; `None` where it lacks the attribute.
+fn value(
+    element: &impl Source,
+    wanted: &Wanted,
+    document: &Document<'_>,
+    steps: &Steps<'_, '_>,
+) -> Result<Option<String>, Failure> {
+    Ok(match wanted {
+        Wanted::Text => Some(element.text()),
+        Wanted::Html => Some(html(element, &document.limits)?),
+        Wanted::Attribute { name, link } => {
+            element.attribute(name).map(|value| if *link { document.absolute(value, steps) } else { value.to_owned() })
+        }
+    })
 }
 
 /// Whether an element matches one of the selectors.
@@ -90,45 +145,6 @@ pub(super) fn is_match<'s, E: Element<Impl = Simple>>(
         MatchingForInvalidation::No,
     );
     selectors.into_iter().any(|selector| matches_selector(selector, 0, None, element, &mut context))
-}
-
-impl Css {
-    /// The values of those elements that are meant.
-    fn collect<E: Source>(
-        &self,
-        elements: impl Iterator<Item = E>,
-        mut is_meant: impl FnMut(&E) -> bool,
-        document: &Document<'_>,
-        limit: usize,
-        steps: &Steps<'_, '_>,
-    ) -> Result<Vec<String>, Failure> {
-        let mut values = Vec::new();
-        for element in elements {
-            steps.step();
-            if is_meant(&element)
-                && let Some(value) = self.value(&element, document, steps)?
-            {
-                let bytes = value.len();
-                values.push(value);
-                document.limits.count_value(values.len(), bytes)?;
-                if values.len() == limit {
-                    break;
-                }
-            }
-        }
-        Ok(values)
-    }
-
-    /// What is taken from an element that matches; `None` where it lacks the attribute.
-    fn value(&self, element: &impl Source, document: &Document<'_>, steps: &Steps<'_, '_>) -> Result<Option<String>, Failure> {
-        Ok(match &self.compiled.wanted {
-            Wanted::Text => Some(element.text()),
-            Wanted::Html => Some(html(element, &document.limits)?),
-            Wanted::Attribute { name, link } => {
-                element.attribute(name).map(|value| if *link { document.absolute(value, steps) } else { value.to_owned() })
-            }
-        })
-    }
 }
 
 /// Whether an attribute has a name in any letter case; one of SVG's answers to `href` as well as to `xlink:href`.
@@ -193,101 +209,4 @@ impl Words {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::{all, extractor, one, page};
-    use super::*;
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
-
-    #[test]
-    fn a_field_is_the_first_match_or_null_and_a_list_is_all_of_them() {
-        let html = "<p>a<p class=x>b<p>c";
-        assert_eq!(one("x=p", html), "a");
-        assert_eq!(one("x=p.x", html), "b");
-        assert_eq!(one("x=h1", html), Value::Null);
-        assert_eq!(all("x[]=p", html), ["a", "b", "c"]);
-        assert_eq!(all("x[]=h1", html), [""; 0]);
-        assert_eq!(one("x=html::html", "<p>"), "<html><head></head><body><p></p></body></html>", "the root matches too");
-    }
-
-    #[test]
-    fn elements_without_the_attribute_are_passed_over() {
-        let html = "<a>1</a><a title>2</a><a title=x>3</a><svg viewBox=v><use xlink:href=u>";
-        assert_eq!(one("x=a::attr(title)", html), "");
-        assert_eq!(all("x[]=a::attr( Title )", html), ["", "x"]);
-        assert_eq!(one("x=a::attr(id)", html), Value::Null);
-        assert_eq!(one("x=svg::attr(viewbox)", html), "v");
-        assert_eq!(one("x=use::attr(href)", html), "http://a.example/dir/u");
-        assert_eq!(one("x=use::attr(xlink:href)", html), "http://a.example/dir/u");
-        assert_eq!(one("x=use::attr(xml:href)", html), Value::Null);
-        assert_eq!(one("x=p::attr(xml:lang)", "<p xml:lang=de>"), "de");
-    }
-
-    #[test]
-    fn a_comma_means_either_in_document_order() {
-        assert_eq!(all("x[]=b, a, i", "<i>1</i><a>2</a><b>3</b>"), ["1", "2", "3"]);
-        // Misplaced in a table, the b is created last and stands first.
-        assert_eq!(all("x[]=td, b", "<table><tr><td>1</td></tr><b>2</b></table>"), ["2", "1"]);
-    }
-
-    #[test]
-    fn text_is_all_text_inside_but_scripts_and_styles() {
-        let html = "<div> a<b>b</b>\u{a0}\t\r\n <script>s</script><style>t</style><!--c--><i> &amp;</i>d \u{a0}</div>";
-        assert_eq!(one("x=div", html), "ab &d");
-        assert_eq!(one("x=div::TEXT", html), "ab &d");
-        assert_eq!(one("x=script", html), "s");
-        assert_eq!(one("x=style", html), "t");
-        assert_eq!(one("x=div::html", "<div a='\"&'><br>x &lt; y</div>"), "<div a=\"&quot;&amp;\"><br>x &lt; y</div>");
-        assert_eq!(one("x=p", "<p> \n </p>"), "");
-        assert_eq!(one("x=title", "<title> A\u{1b}[2J\n\u{202e}B&#0; </title>"), "A\u{1b}[2J \u{202e}B\u{fffd}");
-    }
-
-    #[test]
-    fn selectors_are_those_of_a_browser() {
-        let html = "<ul><li>1<li class='x y'>2<li data-a='q::text'>3</ul><p>4<p id=é>5";
-        for (selector, found) in [
-            ("li:nth-child(2n+1)", &["1", "3"][..]),
-            ("li:nth-last-child(2)", &["2"]),
-            ("li:not(.x, :first-child)", &["3"]),
-            ("ul:has(> li.y) ~ p", &["4", "5"]),
-            (":is(ul, p):where(:not(ul))", &["4", "5"]),
-            ("[data-a$='::text']", &["3"]),
-            ("[data-a='Q::TEXT' i]::text", &["3"]),
-            ("#é", &["5"]),
-            ("LI.x", &["2"]),
-            ("li.X", &[]),
-            ("p:last-of-type", &["5"]),
-            ("/* a comment :: ( */ p:first-of-type", &["4"]),
-        ] {
-            assert_eq!(all(&format!("x[]={selector}"), html), found, "{selector}");
-        }
-    }
-
-    #[test]
-    fn values_that_repeat_each_other_are_bounded() {
-        let deep = "<div>".repeat(300) + &"x".repeat(1000);
-        let mut settings = extractor(&["x[]=div::html"]).settings;
-        settings.max_values = 100_000;
-        let failure = super::super::Extractor::new(settings).unwrap().run(&page(deep.as_bytes())).unwrap_err();
-        assert!(failure.message.contains("longer than 100000 bytes"), "{failure}");
-    }
-
-    proptest! {
-        #[test]
-        fn white_space_is_made_single_and_stays_so(pieces in prop::collection::vec("[a-c \t\r\n\u{c}\u{a0}\u{2003}é]{0,6}", 0..8)) {
-            let line = |pieces: &[String]| {
-                let mut words = Words::default();
-                for piece in pieces {
-                    words.push(piece);
-                }
-                words.line
-            };
-            let once = line(&pieces);
-            prop_assert_eq!(&line(std::slice::from_ref(&once)), &once);
-            prop_assert_eq!(&line(&[pieces.concat()]), &once, "where the text is cut does not matter");
-            let space = |c: char| c.is_ascii_whitespace() || c == '\u{a0}';
-            let expected: Vec<String> = pieces.concat().split(space).filter(|word| !word.is_empty()).map(String::from).collect();
-            prop_assert_eq!(json!(once), json!(expected.join(" ")));
-        }
-    }
-}
+mod tests;

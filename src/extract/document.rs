@@ -2,7 +2,6 @@
 
 use std::cell::OnceCell;
 
-use html5ever::local_name;
 use scraper::{ElementRef, Html};
 use url::{Position, Url};
 
@@ -44,10 +43,7 @@ impl<'a> Document<'a> {
     /// A link made absolute; what cannot be joined stays as it is.
     pub(super) fn absolute(&self, link: &str, steps: &Steps<'_, '_>) -> String {
         let find = || match &self.nodes {
-            Nodes::Own(tree) => {
-                let mut bases = tree.elements(steps).filter(|element| element.name().local == local_name!("base"));
-                bases.find_map(|base| base.plain("href"))
-            }
+            Nodes::Own(tree) => tree.base(steps),
             Nodes::Scraper(html) => {
                 let mut bases = elements(html).filter(|element| element.value().name() == "base");
                 bases.find_map(|base| base.attr("href"))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::selector::Compiled;
-use super::{Document, EXTRACTORS, Extract};
+use super::{Document, EXTRACTORS, Extract, css};
 use crate::model::{Clean, Failure};
 
 /// One field of the record, compiled: `title=h1`, `links[]=a::attr(href)`.
@@ -129,12 +129,28 @@ impl Field {
         if self.list { Value::Array(Vec::new()) } else { Value::Null }
     }
 
-    /// The value of a page.
-    pub(super) fn read(&self, document: &Document<'_>) -> Result<Value, Failure> {
-        let limit = if self.list { usize::MAX } else { 1 };
-        let mut values = self.extract.values(document, limit)?.into_iter().map(Value::String);
-        Ok(if self.list { Value::Array(values.collect()) } else { values.next().unwrap_or(Value::Null) })
+    /// How many values are taken.
+    fn limit(&self) -> usize {
+        if self.list { usize::MAX } else { 1 }
     }
+
+    /// What is said of values.
+    fn value(&self, values: Vec<String>) -> Value {
+        let mut values = values.into_iter().map(Value::String);
+        if self.list { Value::Array(values.collect()) } else { values.next().unwrap_or(Value::Null) }
+    }
+}
+
+/// The values of fields in a page: those of all selectors in one pass, then those that are read in other ways.
+pub(super) fn read(fields: &[Field], document: &Document<'_>) -> Result<Vec<Value>, Failure> {
+    let selectors = fields.iter().filter_map(|field| Some((field.extract.compiled()?, field.limit())));
+    let mut found = css::values(document, selectors)?.into_iter();
+    let read = |field: &Field| {
+        let is_selector = field.extract.compiled().is_some();
+        let found = if is_selector { found.next() } else { None };
+        Ok(field.value(found.map_or_else(|| field.extract.values(document, field.limit()), Ok)?))
+    };
+    fields.iter().map(read).collect()
 }
 
 #[cfg(test)]

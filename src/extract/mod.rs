@@ -107,7 +107,8 @@ pub trait Extract: fmt::Debug + Send + Sync {
     /// The page costs more than its limits allow.
     fn values(&self, document: &Document<'_>, limit: usize) -> Result<Vec<String>, Failure>;
 
-    /// The selector, if that is all there is to it: such a field may be read without a document. Default: none.
+    /// The selector, if that is all there is to it: such a field may be read without a document, or in one pass with others.
+    /// Default: none.
     fn compiled(&self) -> Option<&Compiled> {
         None
     }
@@ -230,7 +231,7 @@ impl Extractor {
         let named = |values: Vec<Value>| Data(fields.iter().map(|field| field.name().clone()).zip(values).collect());
         let read = move || -> Result<Result<Data, Effort>, Failure> {
             if let Some(plan) = self.plan.as_ref().filter(|_| effort != Effort::Tree) {
-                match stream::read(&text, &page.url, plan, &limits, glance)? {
+                match stream::read(&text, &page.url, plan, &limits, glance) {
                     Ok(values) => return Ok(Ok(named(values))),
                     Err(effort) if glance.is_some() => return Ok(Err(effort)),
                     Err(_) => {}
@@ -238,8 +239,7 @@ impl Extractor {
             }
             let document = Document::new(&text, &page.url, self.settings.parser, limits)?;
             drop(text);
-            let values = fields.iter().map(|field| field.read(&document)).collect::<Result<_, _>>()?;
-            Ok(Ok(named(values)))
+            Ok(Ok(named(field::read(fields, &document)?)))
         };
         read().map(|read| read.map(|data| (data, Some(charset)))).map_err(|failure| Failure {
             status: Some(page.status),

@@ -9,11 +9,14 @@ use scraper::selector::Simple;
 use selectors::parser::{ParseRelative, Parser, SelectorList, SelectorParseErrorKind};
 
 use super::Fault;
+use super::tree::Need;
 
 /// A selector, ready to match.
 #[derive(Clone, Debug)]
 pub struct Compiled {
     pub(super) selectors: SelectorList<Simple>,
+    /// What each of them needs of an element at the least.
+    pub(super) needs: Vec<Need>,
     pub(super) wanted: Wanted,
 }
 
@@ -49,7 +52,8 @@ pub(super) fn compile(text: &str) -> Result<Compiled, Fault> {
         let at = place(css);
         Fault::new(at, reason(css, at))
     })?;
-    Ok(Compiled { selectors, wanted })
+    let needs = selectors.slice().iter().map(Need::new).collect();
+    Ok(Compiled { selectors, needs, wanted })
 }
 
 const XPATH: &str = "this is XPath; a field is a CSS selector, such as `div > a::attr(href)`";

@@ -12,10 +12,12 @@ use scraper::{CaseSensitivity, Element, ElementRef, Node};
 use selectors::OpaqueElement;
 use selectors::attr::{AttrSelectorOperation, NamespaceConstraint};
 use selectors::bloom::BloomFilter;
+use selectors::context::SelectorCaches;
 use selectors::matching::{ElementSelectorFlags, MatchingContext};
 
-use super::css::{Source, Words, is_named};
+use super::css::{Source, Words, is_match, is_named};
 use super::limits::Limits;
+use super::selector::Compiled;
 use crate::model::Failure;
 
 /// How many steps are made between two looks at the clock.
@@ -196,6 +198,10 @@ impl Element for Step<'_, '_> {
 }
 
 impl Source for Step<'_, '_> {
+    fn is_meant(&self, compiled: &Compiled, caches: &mut SelectorCaches) -> bool {
+        is_match(compiled.selectors.slice(), self, caches)
+    }
+
     fn attribute(&self, name: &str) -> Option<&str> {
         self.element.value().attrs.iter().find(|(own, _)| is_named(own, name)).map(|(_, value)| &**value)
     }

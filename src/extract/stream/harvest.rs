@@ -18,7 +18,6 @@ use crate::extract::document::Base;
 use crate::extract::limits::{Limits, VALUE};
 use crate::extract::selector::Wanted;
 use crate::extract::step::Steps;
-use crate::model::Failure;
 
 /// A value, perhaps still being read.
 #[derive(Debug)]
@@ -159,7 +158,7 @@ impl<'a, 'l, 't> Harvest<'a, 'l, 't> {
     }
 
     /// The values of the fields.
-    pub(super) fn finish(self, url: &Url) -> Result<Vec<Value>, Failure> {
+    pub(super) fn finish(self, url: &Url) -> Result<Vec<Value>, Hazard> {
         let href = self.base.as_ref().map(entity::value);
         let base = self.plan.links.then(|| Base::new(url, href.as_deref()));
         let mut values = Vec::with_capacity(self.slots.len());
@@ -176,7 +175,7 @@ impl<'a, 'l, 't> Harvest<'a, 'l, 't> {
                             .map_or_else(|| value.to_string(), |base| base.join(&value, self.steps))
                     }
                 };
-                self.limits.count_value(nth + 1, text.len())?;
+                self.limits.count_value(nth + 1, text.len()).map_err(|_| "more values than allowed")?;
                 texts.push(Value::String(text));
             }
             values.push(if field.list { Value::Array(texts) } else { texts.pop().unwrap_or(Value::Null) });

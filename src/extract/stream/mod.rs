@@ -43,7 +43,6 @@ use self::tree::{Mode, Next, Tree};
 use super::Effort;
 use super::limits::Limits;
 use super::step::{Steps, within};
-use crate::model::Failure;
 
 /// Which part of a page's time may be spent here. The rest is left for the tree, which a page that is made to cost much here may be
 /// quicker to read into.
@@ -57,24 +56,17 @@ const FAR: Hazard = "its values are too far from its start";
 
 /// The values of a plan's fields in a page, or what it takes to say them. Of a page that is to be read at a glance so many bytes are
 /// looked at.
-pub(super) fn read(
-    text: &str,
-    url: &Url,
-    plan: &Plan,
-    limits: &Limits<'_>,
-    glance: Option<usize>,
-) -> Result<Result<Vec<Value>, Effort>, Failure> {
+pub(super) fn read(text: &str, url: &Url, plan: &Plan, limits: &Limits<'_>, glance: Option<usize>) -> Result<Vec<Value>, Effort> {
     let (part, most) = glance.map_or((PART, usize::MAX), |most| (limits.moments().max(PART), most));
-    let done = within(limits, part, |steps| pass(text, most, plan, limits, steps).map(|harvest| harvest.finish(url)));
-    match done.unwrap_or(Err(if glance.is_some() { FAR } else { "more work than it is worth" })) {
-        Ok(values) => values.map(Ok),
-        Err(FAR) => Ok(Err(Effort::Any)),
-        Err(hazard) => {
-            tracing::trace!(hazard, "the page is read into a tree");
-            limits.forget_values();
-            Ok(Err(Effort::Tree))
+    let done = within(limits, part, |steps| pass(text, most, plan, limits, steps).and_then(|harvest| harvest.finish(url)));
+    done.unwrap_or(Err(if glance.is_some() { FAR } else { "more work than it is worth" })).map_err(|hazard| {
+        if hazard == FAR {
+            return Effort::Any;
         }
-    }
+        tracing::trace!(hazard, "the page is read into a tree");
+        limits.forget_values();
+        Effort::Tree
+    })
 }
 
 /// Reads a page to its end, or to where all is known, which is to be within so many bytes.

@@ -9,11 +9,13 @@ use scraper::CaseSensitivity;
 use scraper::selector::{CssLocalName, CssString, NonTSPseudoClass, PseudoElement, Simple};
 use selectors::attr::{AttrSelectorOperation, NamespaceConstraint};
 use selectors::bloom::BloomFilter;
+use selectors::context::SelectorCaches;
 use selectors::matching::{ElementSelectorFlags, MatchingContext};
 use selectors::{Element, OpaqueElement};
 
 use super::nodes::{Data, Id, Node, Tree};
-use crate::extract::css::{Source, Words, is_named};
+use crate::extract::css::{Source, Words, is_match, is_named};
+use crate::extract::selector::Compiled;
 use crate::extract::shadows::no_shadows;
 use crate::extract::step::Steps;
 
@@ -31,6 +33,12 @@ impl Tree {
     /// All elements, in document order.
     pub(in crate::extract) fn elements<'a, 'l>(&'a self, steps: &'a Steps<'a, 'l>) -> impl Iterator<Item = Found<'a, 'l>> {
         self.inside(Id::ROOT).filter_map(|id| Found::new(self, id, steps))
+    }
+
+    /// The first `href` of a `base` element. Most pages have none, and are not walked for it.
+    pub(in crate::extract) fn base<'a>(&'a self, steps: &'a Steps<'a, '_>) -> Option<&'a str> {
+        let mut bases = self.elements(steps).filter(|element| element.name.local == local_name!("base"));
+        if self.has_base { bases.find_map(|base| base.plain("href")) } else { None }
     }
 }
 
@@ -74,6 +82,11 @@ impl<'a, 'l> Found<'a, 'l> {
 }
 
 impl Source for Found<'_, '_> {
+    fn is_meant(&self, compiled: &Compiled, caches: &mut SelectorCaches) -> bool {
+        let mut close = compiled.selectors.slice().iter().zip(&compiled.needs);
+        close.any(|(selector, need)| need.decides(self).unwrap_or_else(|| is_match([selector], self, caches)))
+    }
+
     fn attribute(&self, name: &str) -> Option<&str> {
         // Of SVG's two with one name that which is first by its whole name.
         self.attributes.iter().filter(|own| is_named(&own.name, name)).min_by_key(|own| &own.name).map(|own| &*own.value)

@@ -7,7 +7,7 @@ use selectors::parser::{Component, Selector};
 use super::Found;
 
 /// What one selector needs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::extract) struct Need {
     /// As it is written, and in lower case, which is what counts in HTML.
     name: Option<[LocalName; 2]>,

@@ -69,13 +69,15 @@ pub(in crate::extract) struct Tree {
     joined: Vec<(Id, Vec<Attribute>)>,
     /// How many attributes elements were made with.
     pub(super) given: usize,
+    /// Whether any `base` element was made.
+    pub(super) has_base: bool,
 }
 
 impl Tree {
     /// An empty tree, with room for what a text of so many bytes usually holds.
     pub(super) fn new(bytes: usize) -> Self {
         let (nodes, attributes) = (Vec::with_capacity(bytes / 24 + 8), Vec::with_capacity(bytes / 48));
-        let mut tree = Self { nodes, attributes, joined: Vec::new(), given: 0 };
+        let mut tree = Self { nodes, attributes, joined: Vec::new(), given: 0, has_base: false };
         tree.add(Data::Document);
         tree
     }
@@ -116,6 +118,7 @@ impl Tree {
     /// A new element without a place.
     pub(super) fn add_element(&mut self, name: QualName, attributes: Vec<Attribute>) -> Id {
         self.given += attributes.len();
+        self.has_base |= name.local == local_name!("base");
         let attributes = self.keep(attributes);
         let is_template = name.expanded() == expanded_name!(html "template");
         let id = self.add(Data::Element(Element { name, attributes }));
