@@ -84,10 +84,10 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         let shop = Arc::clone(&self.shop);
         let aloft = self.watch.roster.enter(&ticket, self.told);
         #[expect(clippy::disallowed_methods, reason = "this is the crawl, which joins its workers")]
-        self.workers.spawn(async move {
+        self.workers.spawn(Box::pin(async move {
             let done = work(shop, ticket, &aloft.flight).await;
             drop((aloft, permit));
             done.map(Box::new)
-        });
+        }));
     }
 }
