@@ -41,6 +41,11 @@ use terminal::{Talk, Terminal};
 /// How long a thread that has nothing to do is kept: the system may have none to give when it is needed again.
 const FOR_GOOD: Duration = Duration::from_hours(8784);
 
+/// After so many turns of tasks it is looked what the sockets say, if there is still something to do. Requests start 32 at a time and
+/// take five turns each until they are sent: with the usual 61 more would begin than get on, and the first connection would wait for the
+/// last one to be made.
+const TURNS: u32 = 512;
+
 fn main() -> ExitCode {
     let typed: Vec<_> = std::env::args_os().collect();
     let (args, config) = match config::read(typed.iter().cloned(), std::env::vars_os()) {
@@ -92,7 +97,8 @@ fn start(typed: &[OsString], args: Args, config: &Config, terminal: &Terminal) -
         return generate::lines(&config.lines()).map(|_| Exit::Success).map_err(broken);
     }
     // One thread drives all sockets: it is not the bottleneck, and it wakes nobody else. Pages are read on the blocking pool.
-    let runtime = Builder::new_current_thread().enable_all().thread_name("scrape-reader").thread_keep_alive(FOR_GOOD).build();
+    let mut runtime = Builder::new_current_thread();
+    let runtime = runtime.enable_all().event_interval(TURNS).thread_name("scrape-reader").thread_keep_alive(FOR_GOOD).build();
     let runtime = runtime.context("cannot start the runtime").map_err(|error| (Exit::Broken, error))?;
     first_thread(&runtime).context("cannot start a thread (is ulimit -u reached?)").map_err(|error| (Exit::Broken, error))?;
     // Before anything that may take its time: whoever asks what the program waits for must not end it.
