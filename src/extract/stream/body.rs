@@ -4,7 +4,8 @@ use html5ever::tree_builder::QuirksMode;
 use scraper::Html;
 
 use super::Hazard;
-use super::name::{A, ADDRESS, BR, BUTTON, DIV, Kind, OL, OPTGROUP, OPTION, Open, P, RTC, RUBY, UL, XMP};
+use super::kind::{Kind, Open};
+use super::name::{A, ADDRESS, BR, BUTTON, DIV, OL, OPTGROUP, OPTION, P, RTC, RUBY, UL, XMP};
 use super::scan::Tag;
 use super::tree::{Form, Mode, Next, Tree};
 

@@ -12,7 +12,8 @@ use selectors::matching::{ElementSelectorFlags, MatchingContext};
 use selectors::{Element, OpaqueElement};
 
 use super::entity;
-use super::name::{Name, Open};
+use super::kind::Open;
+use super::name::Name;
 use super::scan::{Attribute, Scan};
 use crate::extract::shadows::no_shadows;
 use crate::extract::step::Steps;
@@ -51,11 +52,11 @@ impl Seen<'_, '_, '_> {
         if self.depth + 1 == self.view.stack.len() {
             return ask(self.view.attributes);
         }
-        let Some((_, at)) = self.open().tag else { return false };
+        let Some(tag) = self.open().tag else { return false };
         let attributes = &mut self.view.scratch.borrow_mut();
-        let mut scan = Scan { text: self.view.text, at: at as usize };
+        let mut scan = Scan { text: self.view.text, at: tag.end() };
         let read = scan.attributes(attributes);
-        self.view.steps.read(scan.at - at as usize);
+        self.view.steps.read(scan.at - tag.end());
         read.is_ok() && ask(attributes) // it was read before
     }
 }
@@ -105,7 +106,7 @@ impl Element for Seen<'_, '_, '_> {
         if open.name != Name::new(name.0.as_bytes()) || name.0.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return false;
         }
-        let written = open.tag.map(|(start, end)| &self.view.text[start as usize..end as usize]);
+        let written = open.tag.map(|tag| tag.of(self.view.text));
         !open.name.is_long() || written.is_some_and(|written| written.eq_ignore_ascii_case(&name.0))
     }
 

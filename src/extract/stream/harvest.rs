@@ -9,7 +9,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::element::{Seen, View, attribute};
-use super::name::{BASE, Name, Open, SCRIPT, STYLE};
+use super::kind::Open;
+use super::name::{BASE, Name, SCRIPT, STYLE};
 use super::plan::{Filter, Plan};
 use super::scan::Attribute;
 use super::{Hazard, entity};
@@ -86,7 +87,7 @@ impl<'a, 'l, 't> Harvest<'a, 'l, 't> {
     /// Takes note of an element that begins: the last of the stack, with these attributes.
     pub(super) fn open(&mut self, stack: &[Open], attributes: &[Attribute<'t>]) -> Result<(), Hazard> {
         let depth = stack.len() - 1;
-        let open = stack[depth];
+        let open = &stack[depth];
         if open.name == BASE && self.base.is_none() {
             self.base = attribute(attributes, "href").copied();
         }
@@ -103,7 +104,7 @@ impl<'a, 'l, 't> Harvest<'a, 'l, 't> {
             if is_found || close.peek().is_none() {
                 continue;
             }
-            if open.foreign {
+            if open.is_foreign() {
                 return Err("an element of SVG that a selector may match");
             }
             let view = View { text: self.text, stack, attributes, scratch: &self.scratch, steps: self.steps };

@@ -24,10 +24,12 @@ mod element;
 pub(super) mod entity;
 mod foreign;
 mod harvest;
+mod kind;
 mod modes;
 pub(super) mod name;
 mod plan;
 pub(super) mod scan;
+mod span;
 mod table;
 mod tree;
 
@@ -152,7 +154,7 @@ fn start<'t>(scan: &mut Scan<'t>, tree: &mut Tree<'_, '_, 't>) -> Result<(), Haz
         }
     }
     let Next::Text { is_raw } = next else { return Ok(()) };
-    let (name, start) = (&scan.text[tag.at.0 as usize..tag.at.1 as usize], scan.at);
+    let (name, start) = (tag.at.of(scan.text), scan.at);
     scan.raw_end(name.as_bytes())?;
     let text = &scan.text[start..scan.at];
     if tag.name == name::SCRIPT

@@ -1,14 +1,15 @@
 //! The insertion modes: which rules a tag meets, and those before the body.
 
 use super::Hazard;
-use super::name::{HEAD, HTML, Kind, NOSCRIPT, kind};
+use super::kind::{Kind, Open, kind};
+use super::name::{HEAD, HTML, NOSCRIPT};
 use super::scan::{Tag, is_space};
 use super::tree::{Mode, Next, Tree};
 
 impl<'t> Tree<'_, '_, 't> {
     /// Takes note of a start tag.
     pub(super) fn start(&mut self, tag: &Tag) -> Result<Next, Hazard> {
-        if self.current().is_some_and(|open| open.foreign) {
+        if self.current().is_some_and(Open::is_foreign) {
             return self.start_foreign(tag);
         }
         let kind = kind(tag.name);
@@ -81,7 +82,7 @@ impl<'t> Tree<'_, '_, 't> {
     }
 
     fn is_written(&self, tag: &Tag, name: &str) -> bool {
-        self.text[tag.at.0 as usize..tag.at.1 as usize].eq_ignore_ascii_case(name)
+        tag.at.of(self.text).eq_ignore_ascii_case(name)
     }
 
     fn start_after_head(&mut self, tag: &Tag, kind: Kind) -> Result<Option<Next>, Hazard> {
@@ -101,7 +102,7 @@ impl<'t> Tree<'_, '_, 't> {
 
     /// Takes note of an end tag.
     pub(super) fn end(&mut self, tag: &Tag) -> Result<(), Hazard> {
-        if self.current().is_some_and(|open| open.foreign) {
+        if self.current().is_some_and(Open::is_foreign) {
             return self.end_foreign(tag);
         }
         let kind = kind(tag.name);

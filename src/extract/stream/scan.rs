@@ -5,6 +5,7 @@ use memchr::{memchr, memmem};
 
 use super::Hazard;
 use super::name::Name;
+use super::span::Span;
 
 /// An attribute, as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +20,8 @@ pub(in crate::extract) struct Attribute<'t> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::extract) struct Tag {
     pub(in crate::extract) name: Name,
-    /// Where the name begins, and where it ends.
-    pub(in crate::extract) at: (u32, u32),
+    /// Where it has its name.
+    pub(in crate::extract) at: Span,
     pub(in crate::extract) self_closing: bool,
 }
 
@@ -39,16 +40,11 @@ impl<'t> Scan<'t> {
     /// Reads a tag whose name begins here, to after its `>`. Its attributes become the only ones of `attributes`.
     pub(in crate::extract) fn tag(&mut self, attributes: &mut Vec<Attribute<'t>>) -> Result<Tag, Hazard> {
         let start = self.at;
-        let rest = &self.text.as_bytes()[start..];
-        let length = rest.iter().position(|byte| is_space(*byte) || matches!(byte, b'/' | b'>')).ok_or("an unfinished tag")?;
-        let name = &rest[..length];
-        if !name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.')) {
-            return Err("an odd tag name");
-        }
+        let (name, length) = Name::read(&self.text.as_bytes()[start..])?;
         self.at += length;
-        let at = (place(start)?, place(self.at)?);
+        let at = Span::new(start, self.at)?;
         let self_closing = self.attributes(attributes)?;
-        Ok(Tag { name: Name::new(name), at, self_closing })
+        Ok(Tag { name, at, self_closing })
     }
 
     /// Reads attributes to after the `>`, and says whether a `/` stands before it. Of two with one name the first counts, so that
@@ -165,11 +161,6 @@ impl<'t> Scan<'t> {
 pub(in crate::extract) enum Declaration {
     Comment,
     Doctype,
-}
-
-/// A place as it is kept.
-pub(super) fn place(at: usize) -> Result<u32, Hazard> {
-    u32::try_from(at).map_err(|_| "a page of gigabytes")
 }
 
 /// HTML's white space.

@@ -1,7 +1,8 @@
 //! The insertion modes of tables. What does not belong into a table would be put before it, so it is a hazard.
 
 use super::Hazard;
-use super::name::{CAPTION, COLGROUP, INPUT, Kind, Open, STYLE, TABLE, TBODY, TD, TH, TR};
+use super::kind::{Kind, Open};
+use super::name::{CAPTION, COLGROUP, INPUT, STYLE, TABLE, TBODY, TD, TH, TR};
 use super::scan::Tag;
 use super::tree::{Mode, Next, Tree};
 

@@ -8,8 +8,10 @@
 
 use super::Hazard;
 use super::harvest::Harvest;
-use super::name::{A, BODY, BUTTON, HEAD, HTML, Kind, Name, Open, P, TEXTAREA, kind};
+use super::kind::{Kind, Open, kind};
+use super::name::{A, BODY, BUTTON, HEAD, HTML, Name, P, TEXTAREA};
 use super::scan::{Attribute, Tag};
+use super::span::Span;
 use crate::extract::limits::Limits;
 
 /// The builder's insertion mode.
@@ -129,23 +131,22 @@ impl<'a, 'l, 't> Tree<'a, 'l, 't> {
 
     /// Opens the element of a tag.
     pub(super) fn push(&mut self, tag: &Tag, kind: Kind) -> Result<(), Hazard> {
-        let open = Open { name: tag.name, kind, foreign: false, tag: Some(tag.at) };
-        self.push_open(open, true)
+        self.push_open(tag.name, kind, Some(tag.at))
     }
 
     /// Opens an element that no tag made.
     pub(super) fn push_implied(&mut self, name: Name) -> Result<(), Hazard> {
-        self.push_open(Open { name, kind: kind(name), foreign: false, tag: None }, false)
+        self.push_open(name, kind(name), None)
     }
 
-    pub(super) fn push_open(&mut self, open: Open, own: bool) -> Result<(), Hazard> {
+    fn push_open(&mut self, name: Name, kind: Kind, tag: Option<Span>) -> Result<(), Hazard> {
         if self.stack.len() >= self.limits.max_depth {
             return Err("a depth that is not allowed");
         }
-        self.paragraphs += usize::from(open.name == P);
-        self.anchors += usize::from(open.name == A && !open.foreign);
-        self.stack.push(open);
-        let attributes = if own { &self.attributes[..] } else { &[] };
+        self.paragraphs += usize::from(name == P);
+        self.anchors += usize::from(name == A && kind != Kind::Foreign);
+        self.stack.push(Open { name, kind, tag });
+        let attributes = if tag.is_some() { &self.attributes[..] } else { &[] };
         self.harvest.open(&self.stack, attributes)?;
         self.count(attributes.len())
     }
@@ -154,7 +155,7 @@ impl<'a, 'l, 't> Tree<'a, 'l, 't> {
     pub(super) fn pop(&mut self) {
         let Some(open) = self.stack.pop() else { return };
         self.paragraphs -= usize::from(open.name == P);
-        self.anchors -= usize::from(open.name == A && !open.foreign);
+        self.anchors -= usize::from(open.name == A && !open.is_foreign());
         if self.form == Form::At(self.stack.len()) {
             self.form = Form::Elsewhere;
         }
@@ -222,8 +223,7 @@ impl<'a, 'l, 't> Tree<'a, 'l, 't> {
 
     /// Whether an element is of the name of a tag.
     pub(super) fn is_same(&self, open: &Open, tag: &Tag) -> bool {
-        let written = |(start, end): (u32, u32)| &self.text[start as usize..end as usize];
-        let is_so = |own: (u32, u32)| written(own).eq_ignore_ascii_case(written(tag.at));
+        let is_so = |own: Span| own.of(self.text).eq_ignore_ascii_case(tag.at.of(self.text));
         open.name == tag.name && (!tag.name.is_long() || open.tag.is_some_and(is_so))
     }
 

@@ -19,12 +19,9 @@ impl Default for Names {
 impl Names {
     /// A name in lower case, of its number and as it is written.
     pub(super) fn get(&mut self, name: Name, written: &str) -> LocalName {
-        if name.is_long() {
-            return lower(written);
-        }
         let slot = &mut self.0[place(name) % PLACES];
         match slot {
-            Some((known, local)) if *known == name => local.clone(),
+            Some((known, local)) if *known == name && (!name.is_long() || written.eq_ignore_ascii_case(local)) => local.clone(),
             _ => slot.insert((name, lower(written))).1.clone(),
         }
     }

@@ -165,7 +165,7 @@ impl<S: Growing> Reader<'_, '_, '_, '_, S> {
         if self.attributes.len() > ATTRIBUTES {
             return Err("a tag with many attributes");
         }
-        let name = self.names.get(tag.name, &self.scan.text[tag.at.0 as usize..tag.at.1 as usize]);
+        let name = self.names.get(tag.name, tag.at.of(self.scan.text));
         let mut attrs: Vec<Attribute> = Vec::with_capacity(self.attributes.len());
         let mut had_duplicate_attributes = false;
         for attribute in &self.attributes {
