@@ -9,7 +9,7 @@ use crate::seeds::tiers::{compare, readers};
 const NAMES: &str = "html head body title meta link base script style noscript template table caption colgroup col tbody thead tr td th \
     a b i em font nobr p div ul ol li dl dt dd h1 h2 pre listing textarea select option optgroup hr br img input form \
     button svg math object ruby rt rp rb rtc iframe noframes xmp plaintext frameset span section dialog search fieldset menu applet image \
-    a-very-long-custom-element a-very-long-custom-elements label desc foreignObject g";
+    a-very-long-custom-element a-very-long-custom-elements blockquote x-eleven-ch x-eleven-cx selectedcontent label desc foreignObject g";
 
 /// Elements that hold others, and end by their own tags or without.
 const BOXES: &str = "div p ul li span a b em h2 section dl dt dd form select option label article button pre blockquote object noscript \
