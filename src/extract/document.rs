@@ -86,14 +86,26 @@ impl Base {
 /// Whether a link is a path of its host, perhaps with a query, in which joining changes nothing: most links are, and joining them is
 /// most of what a list of links costs.
 fn is_plain(link: &str) -> bool {
-    let (path, query) = link.split_once('?').unwrap_or((link, ""));
-    let is_kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~!$&()*+,;=:@/.".contains(&byte);
-    path.starts_with('/')
-        && !path.starts_with("//")
-        && !path.contains("/.") // which may mean the folder, or the one above
-        && path.bytes().all(is_kept)
-        && query.bytes().all(|byte| is_kept(byte) || matches!(byte, b'?' | b'%'))
+    let bytes = link.as_bytes();
+    let path = bytes.iter().position(|byte| *byte == b'?').map_or(bytes, |end| &bytes[..end]);
+    let is_kept = |byte: &u8| KEPT[usize::from(*byte)];
+    path.first() == Some(&b'/')
+        && path.get(1) != Some(&b'/')
+        && !path.windows(2).any(|pair| pair == b"/.") // which may mean the folder, or the one above
+        && path.iter().all(is_kept)
+        && bytes[path.len()..].iter().all(|byte| is_kept(byte) || matches!(byte, b'?' | b'%'))
 }
+
+/// The bytes that joining leaves as they are.
+const KEPT: [bool; 256] = {
+    let mut kept = [false; 256];
+    let (characters, mut nth) = (b"-_~!$&()*+,;=:@/.ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 0);
+    while nth < characters.len() {
+        kept[characters[nth] as usize] = true;
+        nth += 1;
+    }
+    kept
+};
 
 #[cfg(test)]
 mod tests {

@@ -5,8 +5,6 @@
 //! place, so there nothing is settled. Tags are read only to their ends, so where the page is cut does not matter: a tag, a text or a
 //! reference that has not ended yet was not read.
 
-use memchr::memchr;
-
 use super::harvest::Harvest;
 use super::plan::Plan;
 use super::scan::Scan;
@@ -40,7 +38,7 @@ pub(in crate::extract) fn settles(text: &str, plan: &Plan, limits: &Limits<'_>) 
 fn look<'l>(text: &str, plan: &Plan, limits: &Limits<'l>, steps: &Steps<'_, 'l>) -> Result<Verdict, Hazard> {
     let mut tree = Tree::new(text, Harvest::new(text, plan, limits, steps), limits);
     let mut scan = Scan { text, at: 0 };
-    while let Some(skipped) = memchr(b'<', &text.as_bytes()[scan.at..]) {
+    while let Some(skipped) = scan.ahead() {
         read_to_next(&mut scan, &mut tree, steps, skipped)?;
         if !matches!(tree.mode, Mode::Initial | Mode::BeforeHead | Mode::InHead | Mode::InHeadNoscript) {
             return Ok(Verdict::Whole);

@@ -91,7 +91,7 @@ impl<'a, 'l, 't> Harvest<'a, 'l, 't> {
         if open.name == BASE && self.base.is_none() {
             self.base = attribute(attributes, "href").copied();
         }
-        if self.pending == 0 {
+        if self.pending == 0 || !self.plan.may_mean(open.name) {
             return Ok(());
         }
         if self.bytes > self.limits.room() {

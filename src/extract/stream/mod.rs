@@ -85,7 +85,7 @@ fn pass<'a, 'l, 't>(
     let mut tree = Tree::new(text, Harvest::new(text, plan, limits, steps), limits);
     let mut scan = Scan { text, at: 0 };
     let mut may_end = plan.ends;
-    while let Some(skipped) = memchr(b'<', &text.as_bytes()[scan.at..]) {
+    while let Some(skipped) = scan.ahead() {
         read_to_next(&mut scan, &mut tree, steps, skipped)?;
         if may_end && tree.harvest.is_complete() && tree.is_calm() {
             if is_final(&text[scan.at..], plan, &tree) {

@@ -4,7 +4,7 @@ use html5ever::LocalName;
 use scraper::selector::Simple;
 use selectors::parser::{Combinator, Component, Selector, SelectorList};
 
-use super::name::{BODY, HTML, Name};
+use super::name::{BODY, HTML, Name, place};
 use crate::extract::selector::{Compiled, Wanted};
 
 /// The fields of a recipe.
@@ -18,6 +18,8 @@ pub(in crate::extract) struct Plan {
     pub(super) steady: bool,
     /// Whether any value is a link.
     pub(super) links: bool,
+    /// The [bits](bit) of all names that an element may need to have.
+    names: u64,
 }
 
 /// One field.
@@ -56,9 +58,20 @@ impl Plan {
             ends: !fields.iter().any(|field| field.list),
             steady: fields.iter().all(|field| field.compiled.selectors.slice().iter().all(is_steady)),
             links: fields.iter().any(Field::is_link),
+            names: fields.iter().flat_map(|field| &field.filters).fold(0, |names, filter| names | filter.name.map_or(!0, bit)),
             fields,
         })
     }
+
+    /// Whether a field may mean an element of this name, told at a glance: most elements are none that any field means.
+    pub(super) fn may_mean(&self, name: Name) -> bool {
+        self.names & bit(name) != 0
+    }
+}
+
+/// One of 64 bits for each name.
+fn bit(name: Name) -> u64 {
+    1 << (place(name) % 64)
 }
 
 impl Field {
@@ -178,6 +191,17 @@ mod tests {
         ] {
             assert!(plan(selector).is_none(), "{selector}");
         }
+    }
+
+    #[test]
+    fn only_elements_of_a_name_that_is_asked_for_are_looked_at() {
+        let means = |selector: &str, name: &str| plan(selector).unwrap().may_mean(Name::new(name.as_bytes()));
+        for (selector, names) in
+            [("a[href], h2.x", "a h2 H2"), ("div > p", "p"), (".x, a", "a b li x-y-z-long-name"), ("*", "p q")]
+        {
+            assert!(names.split(' ').all(|name| means(selector, name)), "{selector}");
+        }
+        assert!(["div", "li", "h2", "p", "td", "span"].iter().any(|name| !means("a", name)));
     }
 
     #[test]

@@ -37,6 +37,11 @@ impl<'t> Scan<'t> {
         self.text.as_bytes().get(self.at + ahead).copied()
     }
 
+    /// How far it is to the next `<`, if there is one; many tags follow at once.
+    pub(super) fn ahead(&self) -> Option<usize> {
+        if self.byte(0) == Some(b'<') { Some(0) } else { memchr(b'<', &self.text.as_bytes()[self.at..]) }
+    }
+
     /// Reads a tag whose name begins here, to after its `>`. Its attributes become the only ones of `attributes`.
     pub(in crate::extract) fn tag(&mut self, attributes: &mut Vec<Attribute<'t>>) -> Result<Tag, Hazard> {
         let start = self.at;
