@@ -74,6 +74,11 @@ pub(super) fn before_head(error: &reqwest::Error, sent: Sent<'_>) -> Result<Repl
         let failure = Failure::new(ErrorKind::Connect, format!("{site}{through} broke off the request: {cause}"));
         return if is_untouched(broken_off) { Ok(Reply::Stale(failure)) } else { Err(failure) };
     }
+    if find::<h2::Error>(error).is_some_and(http::is_worn_out) {
+        let message = format!("the connection to {site}{through} was given up: too much still came of answers that were dropped");
+        let worn_out = Failure::new(ErrorKind::Connect, message);
+        return if sent.idempotent { Ok(Reply::Stale(worn_out)) } else { Err(worn_out) };
+    }
     if is_closed(error) || broken.is_some() {
         let why = if find::<io::Error>(error).is_some() { format!(": {cause}") } else { String::new() };
         let message = format!("{site}{through} closed the connection before it had sent the whole head of an answer{why}");

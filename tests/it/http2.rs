@@ -173,3 +173,20 @@ fn a_head_of_many_frames_is_a_page_up_to_the_cap() {
         assert!(field(&record, "error_message").as_str().unwrap().contains("256 KiB"), "{record}");
     }
 }
+
+#[test]
+fn a_connection_that_is_worn_out_by_bodies_that_are_dropped_costs_no_page() {
+    // What is on its way when a body is dropped comes to a stream that is no more, and of that no connection takes much.
+    let site = FrameSite::start(move |wire, kind, id| {
+        if kind == HEADERS {
+            wire.write_all(&frame(HEADERS, 4, id, &[0x88]))?;
+            (0..60).try_for_each(|_| wire.write_all(&frame(DATA, 0, id, &[b'x'; 1000])))?;
+        }
+        Ok(())
+    });
+    let url = format!("{}/[1-3000]", site.origin);
+    let run = scrape("--max-body 2K --backoff 1ms -c 4 -k").arg(url).run().code(3);
+    let others: Vec<_> = run.records().into_iter().filter(|record| record["error"] != "too_large").collect();
+    assert!(others.is_empty(), "{others:#?}");
+    assert!(site.connections() > 4, "none was worn out");
+}

@@ -33,6 +33,12 @@ pub(super) fn no_head(error: &reqwest::Error, site: &str) -> Failure {
     Failure::new(ErrorKind::Protocol, format!("{site} does not speak proper HTTP: {why}"))
 }
 
+/// Whether it is our end that gave a connection up, which h2 does where too many frames come for streams that it has forgotten:
+/// what was on its way when bodies were dropped.
+pub(super) fn is_worn_out(error: &h2::Error) -> bool {
+    error.is_library() && error.to_string().contains("too_many_internal_resets")
+}
+
 /// Frames that cannot be, or too many of them.
 fn broken_h2(error: &h2::Error, site: &str) -> Failure {
     let text = error.to_string();
