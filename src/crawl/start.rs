@@ -83,6 +83,7 @@ impl<F: Fetch, S: FnMut(News<'_>)> Crawl<F, S> {
         log::request(&ticket);
         let shop = Arc::clone(&self.shop);
         let aloft = self.watch.roster.enter(&ticket, self.told);
+        // In a box, because tokio moves a task's future a dozen times, and this one is large.
         #[expect(clippy::disallowed_methods, reason = "this is the crawl, which joins its workers")]
         self.workers.spawn(Box::pin(async move {
             let done = work(shop, ticket, &aloft.flight).await;

@@ -12,6 +12,8 @@ use selectors::matching::{
     MatchingContext, MatchingForInvalidation, MatchingMode, NeedsSelectorFlags, QuirksMode, matches_selector,
 };
 use selectors::parser::Selector;
+use selectors::relative_selector::cache::RelativeSelectorCache;
+use selectors::relative_selector::filter::RelativeSelectorFilterMap;
 
 use super::document::{Nodes, elements};
 use super::limits::Limits;
@@ -74,15 +76,17 @@ pub(super) fn values<'a>(
 struct Search<'a> {
     compiled: &'a Compiled,
     limit: usize,
-    caches: SelectorCaches,
     values: Vec<String>,
 }
 
 impl<'a> Search<'a> {
     fn new((compiled, limit): (&'a Compiled, usize)) -> Self {
-        Self { compiled, limit, caches: SelectorCaches::default(), values: Vec::new() }
+        Self { compiled, limit, values: Vec::new() }
     }
 }
+
+/// What `:has` came to for elements is forgotten after so many: each selector remembers it of each element.
+const REMEMBERED: usize = 1 << 13;
 
 /// Asks each element in turn which of the searches mean it, until all of them have all that they want.
 fn pass(
@@ -92,13 +96,17 @@ fn pass(
     steps: &Steps<'_, '_>,
 ) -> Result<(), Failure> {
     let mut left = searches.len();
-    for element in elements {
+    let mut caches = SelectorCaches::default();
+    for (nth, element) in elements.enumerate() {
+        if nth % REMEMBERED == 0 {
+            caches.relative_selector = RelativeSelectorCache::default();
+        }
         for search in &mut *searches {
             if search.values.len() == search.limit {
                 continue;
             }
             steps.step();
-            if element.is_meant(search.compiled, &mut search.caches)
+            if element.is_meant(search.compiled, &mut caches)
                 && let Some(value) = value(&element, &search.compiled.wanted, document, steps)?
             {
                 let bytes = value.len();
@@ -136,6 +144,8 @@ pub(super) fn is_match<'s, E: Element<Impl = Simple>>(
     element: &E,
     caches: &mut SelectorCaches,
 ) -> bool {
+    // For each element that two `:has` ask it keeps a filter of 4 KiB, of use only where elements tell their hashes.
+    caches.relative_selector_filter_map = RelativeSelectorFilterMap::default();
     let mut context = MatchingContext::new(
         MatchingMode::Normal,
         None,

@@ -210,3 +210,23 @@ fn a_container_is_given_no_more_than_it_has() {
 fn raw_page(bytes: usize) -> Reply {
     Reply::raw(format!("{HEAD}Content-Length: {bytes}\r\n\r\n")).repeat(" ".repeat(50_000), bytes / 50_000)
 }
+
+#[test]
+fn selectors_that_remember_elements_take_no_more_however_many_they_are() {
+    let site = Site::start();
+    site.page("/large", Reply::html("<li>".repeat(100_000)));
+    let peak = |fields: usize| {
+        let gate = Gate::default();
+        site.page("/last", Reply::title("last").behind(&gate));
+        let fields = (0..fields).flat_map(|n| ["-s".to_owned(), format!("f{n}=li:has(b, i)")]);
+        let list = format!("{}\n{}", site.url("/large"), site.url("/last"));
+        let mut live = scrape("-c 1 --max-parse 60s").args(fields).arg("-").stdin(list).spawn();
+        assert!(live.line().contains("\"error\":null"));
+        let peak = live.peak_memory();
+        gate.open();
+        live.end();
+        peak
+    };
+    let (one, many) = (peak(1), peak(10));
+    assert!(many < one + (16 << 20), "{} KiB, {} KiB with one", many >> 10, one >> 10);
+}

@@ -14,7 +14,7 @@ use crate::extract::limits::Limits;
 use crate::extract::step::{Steps, within};
 use crate::model::Verdict;
 
-/// Which part of a page's time one look may take, between two turns of the sockets: a few milliseconds.
+/// Which part of a page's time one look may take: a few milliseconds, in which no socket is heard, and no timer.
 const PART: u32 = 1024;
 
 impl Plan {

@@ -176,7 +176,7 @@ impl<'a, 'l, 't> Harvest<'a, 'l, 't> {
                             .map_or_else(|| value.to_string(), |base| base.join(&value, self.steps))
                     }
                 };
-                self.limits.count_value(nth + 1, text.len()).map_err(|_| "more values than allowed")?;
+                self.limits.count_value(nth + 1, text.len()).map_err(|_| "more values than allowed, or longer ones")?;
                 texts.push(Value::String(text));
             }
             values.push(if field.list { Value::Array(texts) } else { texts.pop().unwrap_or(Value::Null) });

@@ -51,7 +51,7 @@ pub(super) enum Kind {
     RubyText,
     Noscript,
     Svg,
-    /// In an `svg`, that included: of no HTML name.
+    /// An element of SVG, which no name alone tells.
     Foreign,
     /// What is left to the DOM.
     Hazard,

@@ -50,7 +50,7 @@ impl Name {
             let code = CODES[name[at] as usize];
             is_exact &= code < END;
             number = number << 6 | code as u64;
-            hash = (hash ^ name[at].to_ascii_lowercase() as u64).wrapping_mul(0x0100_0000_01b3); // as FNV-1 does
+            hash = (hash ^ name[at].to_ascii_lowercase() as u64).wrapping_mul(0x0100_0000_01b3); // as FNV-1a does
             at += 1;
         }
         Self(if is_exact { number } else { hash | MARK })
