@@ -25,7 +25,7 @@ pub(in crate::extract) struct Plan {
 /// One field.
 #[derive(Debug)]
 pub(super) struct Field {
-    /// Where it stands among the fields that are asked for.
+    /// Whether all its values are asked for.
     pub(super) list: bool,
     pub(super) compiled: Compiled,
     pub(super) filters: Vec<Filter>,
