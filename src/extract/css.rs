@@ -106,6 +106,7 @@ fn pass(
                 continue;
             }
             steps.step();
+            steps.may_remember(search.compiled.asks_twice);
             if element.is_meant(search.compiled, &mut caches)
                 && let Some(value) = value(&element, &search.compiled.wanted, document, steps)?
             {

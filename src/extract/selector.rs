@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use cssparser::Parser as Input;
 use scraper::selector::Simple;
-use selectors::parser::{ParseRelative, Parser, SelectorList, SelectorParseErrorKind};
+use selectors::parser::{Component, ParseRelative, Parser, Selector, SelectorList, SelectorParseErrorKind};
 
 use super::Fault;
 use super::tree::Need;
@@ -17,6 +17,8 @@ pub struct Compiled {
     pub(super) selectors: SelectorList<Simple>,
     /// What each of them needs of an element at the least.
     pub(super) needs: Vec<Need>,
+    /// Whether several `:has` may ask one element: then something is remembered of it (see [`Steps`](super::step::Steps::may_remember)).
+    pub(super) asks_twice: bool,
     pub(super) wanted: Wanted,
 }
 
@@ -53,7 +55,19 @@ pub(super) fn compile(text: &str) -> Result<Compiled, Fault> {
         Fault::new(at, reason(css, at))
     })?;
     let needs = selectors.slice().iter().map(Need::new).collect();
-    Ok(Compiled { selectors, needs, wanted })
+    let asks_twice = relatives(&selectors) > 1;
+    Ok(Compiled { selectors, needs, asks_twice, wanted })
+}
+
+/// How many selectors stand in a `:has`.
+fn relatives(selectors: &SelectorList<Simple>) -> usize {
+    let parts = selectors.slice().iter().flat_map(Selector::iter_raw_match_order);
+    let count = |part: &Component<Simple>| match part {
+        Component::Has(relatives) => relatives.len(),
+        Component::Negation(list) | Component::Is(list) | Component::Where(list) => relatives(list),
+        _ => 0,
+    };
+    parts.map(count).sum()
 }
 
 const XPATH: &str = "this is XPath; a field is a CSS selector, such as `div > a::attr(href)`";

@@ -16,7 +16,7 @@ use selectors::context::SelectorCaches;
 use selectors::matching::{ElementSelectorFlags, MatchingContext};
 
 use super::css::{Source, Words, is_match, is_named};
-use super::limits::Limits;
+use super::limits::{Limits, too_large};
 use super::selector::Compiled;
 use crate::model::Failure;
 
@@ -26,8 +26,15 @@ const STRIDE: usize = 4096;
 /// So many bytes are read in the time of a step.
 const STEP: usize = 64;
 
+/// So often an element may be looked up in what one match remembers, where it remembers 4 KiB of each that two `:has` ask: of some
+/// 30,000 elements, as it is three times for each of the two.
+const LOOKUPS: usize = 6 << 15;
+
 /// What a match is unwound with.
 struct Late;
+
+/// The same, where it would remember too much.
+struct Full;
 
 /// Counts the steps of matching.
 #[derive(Debug)]
@@ -35,9 +42,23 @@ pub(super) struct Steps<'a, 'b> {
     limits: &'a Limits<'b>,
     part: u32,
     made: Cell<usize>,
+    lookups: Cell<usize>,
 }
 
 impl Steps<'_, '_> {
+    /// A match begins, of a selector with several `:has`, or of one with a single one, which remembers little.
+    pub(super) fn may_remember(&self, asks_twice: bool) {
+        self.lookups.set(if asks_twice { LOOKUPS } else { usize::MAX });
+    }
+
+    /// An element is looked up in what was remembered; does not come back when that is too much.
+    pub(super) fn look_up(&self) {
+        match self.lookups.get().checked_sub(1) {
+            Some(left) => self.lookups.set(left),
+            None => resume_unwind(Box::new(Full)),
+        }
+    }
+
     /// Counts a step; does not come back when the time is over.
     pub(super) fn step(&self) {
         self.read(0);
@@ -57,12 +78,19 @@ impl Steps<'_, '_> {
 
 /// Matches until the time is over.
 pub(super) fn in_time<'l, T>(limits: &Limits<'l>, work: impl FnOnce(&Steps<'_, 'l>) -> Result<T, Failure>) -> Result<T, Failure> {
-    within(limits, 1, work).unwrap_or_else(|| Err(limits.late("matching a selector")))
+    match catch_unwind(AssertUnwindSafe(|| within(limits, 1, work))) {
+        Ok(done) => done.unwrap_or_else(|| Err(limits.late("matching a selector"))),
+        Err(cause) if cause.is::<Full>() => {
+            let message = "a selector would remember too many elements: several `:has` before a `~` ask each sibling in turn";
+            Err(too_large(message.to_owned()))
+        }
+        Err(cause) => resume_unwind(cause),
+    }
 }
 
 /// Works until a part of the time is over, as 8 for an eighth of it, since the page was begun; `None` if that comes first.
 pub(super) fn within<'l, T>(limits: &Limits<'l>, part: u32, work: impl FnOnce(&Steps<'_, 'l>) -> T) -> Option<T> {
-    let steps = Steps { limits, part, made: Cell::new(0) };
+    let steps = Steps { limits, part, made: Cell::new(0), lookups: Cell::new(usize::MAX) };
     // What it leaves half done is dropped with it, but for the page, which it only reads.
     match catch_unwind(AssertUnwindSafe(|| work(&steps))) {
         Ok(done) => Some(done),
@@ -83,6 +111,7 @@ impl Element for Step<'_, '_> {
     type Impl = Simple;
 
     fn opaque(&self) -> OpaqueElement {
+        self.steps.look_up();
         self.element.opaque()
     }
 

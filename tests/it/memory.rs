@@ -230,3 +230,21 @@ fn selectors_that_remember_elements_take_no_more_however_many_they_are() {
     let (one, many) = (peak(1), peak(10));
     assert!(many < one + (16 << 20), "{} KiB, {} KiB with one", many >> 10, one >> 10);
 }
+
+#[test]
+fn what_one_match_remembers_is_bounded() {
+    let site = Site::start();
+    site.page("/large", Reply::html("<li></li>".repeat(100_000) + "<p>x"));
+    for parser in ["auto", "dom"] {
+        let run = |selector: &str| {
+            let flags = format!("--max-parse 60s --parser {parser}");
+            scrape(&flags).args(["-s", &format!("f={selector}")]).arg(site.url("/large")).run().record()
+        };
+        let record = run("li:has(b, i) ~ p");
+        assert_eq!(field(&record, "error"), "too_large");
+        assert!(field(&record, "error_message").as_str().unwrap().contains("would remember too many elements"), "{record}");
+        for fine in ["li:has(b) ~ p", "li:not(:has(b)) ~ p", "li:has(b, i)"] {
+            assert_eq!(field(&run(fine), "error"), &json!(null), "{fine}");
+        }
+    }
+}

@@ -141,6 +141,7 @@ impl Element for Found<'_, '_> {
     type Impl = Simple;
 
     fn opaque(&self) -> OpaqueElement {
+        self.steps.look_up();
         OpaqueElement::new(self.node())
     }
 
