@@ -30,11 +30,13 @@ const STEP: usize = 64;
 /// 30,000 elements, as it is three times for each of the two.
 const LOOKUPS: usize = 6 << 15;
 
-/// What a match is unwound with.
-struct Late;
-
-/// The same, where it would remember too much.
-struct Full;
+/// Why a match was unwound.
+pub(super) enum Cut {
+    /// The time is over.
+    Late,
+    /// It would remember too much.
+    Full,
+}
 
 /// Counts the steps of matching.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ impl Steps<'_, '_> {
     pub(super) fn look_up(&self) {
         match self.lookups.get().checked_sub(1) {
             Some(left) => self.lookups.set(left),
-            None => resume_unwind(Box::new(Full)),
+            None => resume_unwind(Box::new(Cut::Full)), // no panic: nobody is told of it
         }
     }
 
@@ -70,7 +72,7 @@ impl Steps<'_, '_> {
         if self.made.get() >= STRIDE {
             self.made.set(0);
             if self.limits.is_late(self.part) {
-                resume_unwind(Box::new(Late)); // no panic: nobody is told of it
+                resume_unwind(Box::new(Cut::Late));
             }
         }
     }
@@ -78,24 +80,23 @@ impl Steps<'_, '_> {
 
 /// Matches until the time is over.
 pub(super) fn in_time<'l, T>(limits: &Limits<'l>, work: impl FnOnce(&Steps<'_, 'l>) -> Result<T, Failure>) -> Result<T, Failure> {
-    match catch_unwind(AssertUnwindSafe(|| within(limits, 1, work))) {
-        Ok(done) => done.unwrap_or_else(|| Err(limits.late("matching a selector"))),
-        Err(cause) if cause.is::<Full>() => {
-            let message = "a selector would remember too many elements: several `:has` before a `~` ask each sibling in turn";
-            Err(too_large(message.to_owned()))
-        }
-        Err(cause) => resume_unwind(cause),
-    }
+    within(limits, 1, work).unwrap_or_else(|cut| {
+        Err(match cut {
+            Cut::Late => limits.late("matching a selector"),
+            Cut::Full => {
+                too_large("a selector would remember too many elements: one with fewer `:has` before a `~` is needed".to_owned())
+            }
+        })
+    })
 }
 
-/// Works until a part of the time is over, as 8 for an eighth of it, since the page was begun; `None` if that comes first.
-pub(super) fn within<'l, T>(limits: &Limits<'l>, part: u32, work: impl FnOnce(&Steps<'_, 'l>) -> T) -> Option<T> {
+/// Works until a part of the time is over, as 8 for an eighth of it, since the page was begun, or says what came first.
+pub(super) fn within<'l, T>(limits: &Limits<'l>, part: u32, work: impl FnOnce(&Steps<'_, 'l>) -> T) -> Result<T, Cut> {
     let steps = Steps { limits, part, made: Cell::new(0), lookups: Cell::new(usize::MAX) };
     // What it leaves half done is dropped with it, but for the page, which it only reads.
     match catch_unwind(AssertUnwindSafe(|| work(&steps))) {
-        Ok(done) => Some(done),
-        Err(cause) if cause.is::<Late>() => None,
-        Err(cause) => resume_unwind(cause),
+        Ok(done) => Ok(done),
+        Err(cause) => Err(*cause.downcast().unwrap_or_else(|panic| resume_unwind(panic))),
     }
 }
 

@@ -28,10 +28,10 @@ impl Plan {
 /// Whether the beginning of a text settles the values of a plan that [may be settled](Plan::may_settle), whatever follows.
 pub(in crate::extract) fn settles(text: &str, plan: &Plan, limits: &Limits<'_>) -> Verdict {
     match within(limits, PART, |steps| look(text, plan, limits, steps)) {
-        Some(Ok(verdict)) => verdict,
+        Ok(Ok(verdict)) => verdict,
         // Perhaps only because something has not ended yet.
-        Some(Err(_)) => Verdict::More,
-        None => Verdict::Whole,
+        Ok(Err(_)) => Verdict::More,
+        Err(_) => Verdict::Whole,
     }
 }
 

@@ -65,18 +65,18 @@ impl<'a, 'l> Found<'a, 'l> {
         self.tree.node(self.id)
     }
 
-    pub(in crate::extract) fn name(&self) -> &'a QualName {
+    pub(super) fn name(&self) -> &'a QualName {
         self.name
     }
 
     /// The value of an attribute that is in no namespace and has no prefix.
-    pub(in crate::extract) fn plain(&self, name: &str) -> Option<&'a str> {
+    fn plain(&self, name: &str) -> Option<&'a str> {
         let is = |own: &&Attribute| *own.name.local == *name && own.name.ns == ns!() && own.name.prefix.is_none();
         self.attributes.iter().find(is).map(|own| &*own.value)
     }
 
     /// Whether there is an attribute of such a local name.
-    pub(in crate::extract) fn has(&self, name: &LocalName) -> bool {
+    pub(super) fn has(&self, name: &LocalName) -> bool {
         self.attributes.iter().any(|own| own.name.local == *name)
     }
 }
