@@ -26,8 +26,8 @@ const STRIDE: usize = 4096;
 /// So many bytes are read in the time of a step.
 const STEP: usize = 64;
 
-/// So often an element may be looked up in what one match remembers, where it remembers 4 KiB of each that two `:has` ask: of some
-/// 30,000 elements, as it is three times for each of the two.
+/// So often elements may be looked up in what one match remembers, where it remembers 4 KiB of each that two `:has` ask. Each of these
+/// is looked up seven times, so that it is 28,000 of them.
 const LOOKUPS: usize = 6 << 15;
 
 /// Why a match was unwound.
